@@ -1,0 +1,121 @@
+// The linter proves the shape of the house: which way imports point, that they make no cycle, that
+// the domain is pure, that no promise floats and that nothing writes to the console.
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript'
+import importX from 'eslint-plugin-import-x'
+import tseslint from 'typescript-eslint'
+
+const aliases = ['events', 'domain', 'projections', 'sandbox', 'runtime', 'test']
+
+/** Forbids the named aliases, and any relative path that climbs out of its own top folder. */
+const onlyImports = (allowed, extra = []) => ({
+  'no-restricted-imports': [
+    'error',
+    {
+      patterns: [
+        {
+          group: aliases.filter((alias) => !allowed.includes(alias)).map((alias) => `#${alias}/*`),
+          message:
+            'Imports point one way: events <- domain <- apps, events <- projections <- apps.',
+        },
+        { group: ['**/../../../*'], message: 'Use the #folder/ imports.' },
+        ...extra,
+      ],
+    },
+  ],
+})
+
+const impure = {
+  group: ['node:*', '@nats-io/*', 'pg', 'kysely', 'hono', 'hono/*', '@hono/*', '@opentelemetry/*'],
+  message: 'The domain is pure: no I/O, no clock, no random.',
+}
+
+/** An app may use the shared runtime but never another app; only apps/local composes them. */
+const appsMayNotMeet = ['edge', 'handler', 'executor', 'projector', 'local'].map((app) => ({
+  files: [`apps/${app}/**/*.ts`],
+  rules: {
+    'import-x/no-restricted-paths': [
+      'error',
+      {
+        zones: [
+          { target: `./apps/${app}`, from: './apps', except: [`./${app}`, './runtime'] },
+          { target: `./apps/${app}`, from: './test' },
+        ],
+      },
+    ],
+  },
+}))
+
+export default tseslint.config(
+  { ignores: ['node_modules', '.sluice', '.cache', 'sandbox/runtimes/**/*.{cjs,js,mjs,py}'] },
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.recommendedTypeChecked],
+    plugins: { 'import-x': importX },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+    rules: {
+      'no-console': 'error',
+      'import-x/no-cycle': 'error',
+      'import-x/no-self-import': 'error',
+      'max-lines': ['error', { max: 400 }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }],
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/require-await': 'off',
+    },
+  },
+  { files: ['events/**/*.ts'], rules: onlyImports([]) },
+  {
+    files: ['domain/**/*.ts'],
+    rules: {
+      ...onlyImports(['events'], [impure]),
+      'no-restricted-globals': [
+        'error',
+        'process',
+        'fetch',
+        'setTimeout',
+        'setInterval',
+        'performance',
+        'crypto',
+      ],
+      'no-restricted-properties': [
+        'error',
+        { object: 'Date', property: 'now', message: 'Time arrives as data.' },
+        { object: 'Math', property: 'random', message: 'Chance arrives as data.' },
+      ],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name='Date'][arguments.length=0]",
+          message: 'Time arrives as data.',
+        },
+      ],
+    },
+  },
+  { files: ['projections/**/*.ts'], rules: onlyImports(['events']) },
+  { files: ['sandbox/**/*.ts'], rules: onlyImports([]) },
+  ...appsMayNotMeet,
+  {
+    files: ['apps/**/*.ts'],
+    ignores: ['apps/executor/**'],
+    rules: onlyImports(['events', 'domain', 'projections', 'runtime']),
+  },
+  {
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        {
+          ignoreVoid: false,
+          allowForKnownSafeCalls: [
+            { from: 'package', name: ['describe', 'test', 'it', 'suite'], package: 'node:test' },
+          ],
+        },
+      ],
+    },
+  },
+)
