@@ -1,0 +1,141 @@
+/**
+ * Configuration: environment variables, resolved once into a total, frozen value.
+ *
+ * Invariants:
+ * 1. Nothing else in the house reads `process.env`.
+ * 2. A missing or wrong value stops the start; the message names every way to set it.
+ * 3. Empty counts as not given.
+ */
+import { availableParallelism } from 'node:os'
+import { resolve } from 'node:path'
+
+const DEFAULT_PORT = 8000
+const DEFAULT_HOST = '127.0.0.1'
+const DEFAULT_HOME = '.sluice'
+const DEFAULT_BODY_BYTES = 1024 * 1024
+const DEFAULT_CONCURRENT_REQUESTS = 2_048
+/** Runs of one function that may be in flight over all executors. */
+const DEFAULT_FUNCTION_CONCURRENCY = 64
+const DEFAULT_EVENT_TTL_DAYS = 30
+const DEFAULT_STREAM_BYTES = 1024 ** 3
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+export interface Config {
+  readonly host: string
+  /** 0 picks a free one. */
+  readonly port: number
+  /** Absolute. Data of the embedded services and generated keys. */
+  readonly home: string
+  readonly natsUrl: string | undefined
+  readonly databaseUrl: string | undefined
+  readonly logLevel: LogLevel
+  readonly maxBodyBytes: number
+  readonly maxConcurrentRequests: number
+  /** Runs that one executor keeps in flight. */
+  readonly executorConcurrency: number
+  readonly functionConcurrency: number
+  /** How long the log keeps what merely happened. */
+  readonly eventTtlDays: number
+  readonly maxStreamBytes: number
+  readonly bwrapPath: string | undefined
+  readonly pythonPath: string | undefined
+}
+
+export class ConfigError extends Error {
+  readonly code = 'CONFIG_INVALID'
+  constructor(message: string) {
+    super(message)
+    this.name = 'ConfigError'
+  }
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+export function resolveConfig(env: Env): Config {
+  const host = text(env, 'HOST') ?? DEFAULT_HOST
+  if (!isLoopback(host)) {
+    throw new ConfigError(
+      `HOST is ${host}: Sluice listens on loopback only while requests carry no credentials. ` +
+        'Set HOST=127.0.0.1 (or ::1, localhost) in the environment or in .env, and put an ' +
+        'authenticating proxy in front of it.',
+    )
+  }
+  return Object.freeze({
+    host,
+    port: integer(env, 'PORT', DEFAULT_PORT, 0, 65_535),
+    home: resolve(text(env, 'SLUICE_HOME') ?? DEFAULT_HOME),
+    natsUrl: text(env, 'NATS_URL'),
+    databaseUrl: text(env, 'DATABASE_URL'),
+    logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
+    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', DEFAULT_BODY_BYTES, 1_024, 64 * 1024 ** 2),
+    maxConcurrentRequests: integer(
+      env,
+      'MAX_CONCURRENT_REQUESTS',
+      DEFAULT_CONCURRENT_REQUESTS,
+      1,
+      100_000,
+    ),
+    executorConcurrency: integer(
+      env,
+      'EXECUTOR_CONCURRENCY',
+      Math.max(4, 2 * availableParallelism()),
+      1,
+      1_024,
+    ),
+    functionConcurrency: integer(
+      env,
+      'FUNCTION_CONCURRENCY',
+      DEFAULT_FUNCTION_CONCURRENCY,
+      1,
+      10_000,
+    ),
+    eventTtlDays: integer(env, 'EVENT_TTL_DAYS', DEFAULT_EVENT_TTL_DAYS, 1, 3_650),
+    maxStreamBytes: integer(env, 'MAX_STREAM_BYTES', DEFAULT_STREAM_BYTES, 1024 ** 2, 1024 ** 5),
+    bwrapPath: text(env, 'SLUICE_BWRAP'),
+    pythonPath: text(env, 'SLUICE_PYTHON'),
+  })
+}
+
+/** The URL that a process cannot live without. */
+export function required(config: Config, key: 'natsUrl' | 'databaseUrl'): string {
+  const value = config[key]
+  if (value !== undefined) return value
+  const name = key === 'natsUrl' ? 'NATS_URL' : 'DATABASE_URL'
+  throw new ConfigError(
+    `${name} is not set. Set it in the environment or in .env, or run everything with its own ` +
+      'servers by `npm start`.',
+  )
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}
+
+function text(env: Env, name: string): string | undefined {
+  const value = env[name]?.trim()
+  return value === '' ? undefined : value
+}
+
+function integer(env: Env, name: string, fallback: number, min: number, max: number): number {
+  const given = text(env, name)
+  if (given === undefined) return fallback
+  const value = Number(given)
+  if (Number.isInteger(value) && value >= min && value <= max) return value
+  throw new ConfigError(
+    `${name} is ${JSON.stringify(given)}: it must be a whole number from ${min} to ${max}. ` +
+      `Set it in the environment or in .env, or leave it out for ${fallback}.`,
+  )
+}
+
+function oneOf<T extends string>(env: Env, name: string, allowed: readonly T[], fallback: T): T {
+  const given = text(env, name)
+  if (given === undefined) return fallback
+  const value = allowed.find((candidate) => candidate === given)
+  if (value !== undefined) return value
+  throw new ConfigError(
+    `${name} is ${JSON.stringify(given)}: it must be one of ${allowed.join(', ')}. ` +
+      `Set it in the environment or in .env, or leave it out for ${fallback}.`,
+  )
+}
