@@ -1,0 +1,146 @@
+/**
+ * The language of functions: what can be asked of them and what happened to them.
+ * Source: the functions API document (`Function`, `Runtime`, `ExecutionType`), with our own
+ * optional fields beside it.
+ *
+ * Every event that changes a definition carries it whole: the newest one is the function's state,
+ * and each one is an immutable version.
+ */
+import Type, { type Static } from 'typebox'
+import type { Envelope } from './envelope.ts'
+
+export const TIMEOUT_MS_DEFAULT = 30_000
+export const TIMEOUT_MS_MAX = 900_000
+export const MEMORY_MB_DEFAULT = 128
+export const NAME_LENGTH_MAX = 128
+/** The owner of everything while requests carry no credentials. */
+export const LOCAL_OWNER = 'local'
+
+const closed = { additionalProperties: false } as const
+
+export const Runtime = Type.Enum(['python', 'nodejs'])
+export type Runtime = Static<typeof Runtime>
+
+export const ExecutionType = Type.Enum(['sync', 'async'])
+export type ExecutionType = Static<typeof ExecutionType>
+
+/** A JSON Schema that the user supplies; whether it compiles is checked where it is used. */
+const UserSchema = Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())])
+
+const required = {
+  /** Unique per owner. No control characters, and no space at either end. */
+  name: Type.String({
+    minLength: 1,
+    maxLength: NAME_LENGTH_MAX,
+    pattern: '^[^\\s\\p{Cc}\\p{Cs}](?:[^\\p{Cc}\\p{Cs}]*[^\\s\\p{Cc}\\p{Cs}])?$',
+  }),
+  runtime: Runtime,
+  code: Type.String({ minLength: 1 }),
+  execution_type: ExecutionType,
+}
+
+const optional = {
+  description: Type.Optional(Type.String({ maxLength: 4_096 })),
+  /** Wall clock of one run, in milliseconds. */
+  timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: TIMEOUT_MS_MAX })),
+  /** Memory of one run, in MiB. */
+  memory_mb: Type.Optional(Type.Integer({ minimum: 64, maximum: 2_048 })),
+  /** JSON Schemas (draft 2020-12) of the event and of the result. */
+  schema: Type.Optional(
+    Type.Object(
+      { params: Type.Optional(UserSchema), result: Type.Optional(UserSchema) },
+      { additionalProperties: false },
+    ),
+  ),
+  examples: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 32 })),
+  /** Environment variables of the function's process. */
+  env: Type.Optional(
+    Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), Type.String(), {
+      maxProperties: 64,
+      additionalProperties: false,
+    }),
+  ),
+}
+
+/** The body of `POST /functions`. */
+export const FunctionInput = Type.Object({ ...required, ...optional }, closed)
+export type FunctionInput = Static<typeof FunctionInput>
+
+/** The body of `PUT /functions/{id}`: any subset. */
+export const FunctionChanges = Type.Partial(
+  Type.Object({ ...required, ...optional }, closed),
+  closed,
+)
+export type FunctionChanges = Static<typeof FunctionChanges>
+
+/** A definition with nothing left open. */
+export interface Definition extends FunctionInput {
+  readonly timeout_ms: number
+  readonly memory_mb: number
+}
+
+// ── commands ────────────────────────────────────────────────────────────────────────────────────
+
+interface FunctionCommandData {
+  readonly function_id: number
+  readonly owner: string
+  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
+  readonly deadline: string
+}
+
+export type RegisterFunction = Envelope<
+  'function.register',
+  FunctionCommandData & { readonly definition: FunctionInput }
+>
+export type UpdateFunction = Envelope<
+  'function.update',
+  FunctionCommandData & { readonly changes: FunctionChanges }
+>
+export type DeleteFunction = Envelope<'function.delete', FunctionCommandData>
+export type FunctionCommand = RegisterFunction | UpdateFunction | DeleteFunction
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+export interface FunctionVersion {
+  readonly function_id: number
+  readonly owner: string
+  /** Counts from 1. */
+  readonly version: number
+  readonly definition: Definition
+  readonly created_at: string
+  readonly updated_at: string
+}
+
+export type FunctionRegistered = Envelope<'function.registered', FunctionVersion>
+export type FunctionUpdated = Envelope<'function.updated', FunctionVersion>
+export type FunctionDeleted = Envelope<
+  'function.deleted',
+  {
+    readonly function_id: number
+    readonly owner: string
+    readonly version: number
+    readonly name: string
+    readonly runtime: Runtime
+    readonly deleted_at: string
+  }
+>
+export type FunctionEvent = FunctionRegistered | FunctionUpdated | FunctionDeleted
+
+/** A name is an aggregate of its own, so that two functions cannot claim it at once. */
+interface NameData {
+  readonly owner: string
+  readonly name: string
+  readonly function_id: number
+}
+export type FunctionNameClaimed = Envelope<'function-name.claimed', NameData>
+export type FunctionNameReleased = Envelope<'function-name.released', NameData>
+export type FunctionNameEvent = FunctionNameClaimed | FunctionNameReleased
+
+/** Idempotency keys. A version is decided once: the expectation on the subject closes the race. */
+export const functionMessageId = {
+  command: (verb: string, requestId: string) => `function:${verb}:${requestId}`,
+  version: (functionId: number, version: number) => `function:${functionId}:v${version}`,
+  deleted: (functionId: number) => `function:${functionId}:deleted`,
+  claimed: (functionId: number, version: number) => `function:${functionId}:v${version}:claim`,
+  released: (functionId: number, version: number) => `function:${functionId}:v${version}:release`,
+} as const

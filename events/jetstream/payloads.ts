@@ -1,0 +1,88 @@
+/**
+ * Messages beyond 256 KiB: the envelope goes to an object store, the message carries its name.
+ *
+ * Invariants:
+ * 1. The object is stored before the message that names it.
+ * 2. What defines is kept for ever, what merely happened as long as the log keeps its message.
+ */
+import { Objm, type ObjectStore } from '@nats-io/obj'
+import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core'
+import type { Envelope } from '../envelope.ts'
+import type { Append } from './append.ts'
+
+export const INLINE_BYTES_MAX = 256 * 1024
+const HEADER = 'Sluice-Payload'
+const NANOS_PER_DAY = 86_400_000_000_000
+
+export type Keep = 'for-ever' | 'as-long-as-the-log'
+
+export interface Payloads {
+  /** The body and headers of the message that says `envelope`. */
+  seal(envelope: Envelope, keep: Keep): Promise<Sealed> | Sealed
+  /** Parses a message's envelope; synchronous unless it lies in the store. */
+  open<E extends Envelope>(message: Stored): E | Promise<E>
+}
+
+export type Sealed = Pick<Append, 'payload' | 'headers'>
+
+export interface Stored {
+  readonly data: Uint8Array
+  readonly headers?: MsgHdrs | undefined
+}
+
+export interface PayloadOptions {
+  readonly maxBytes: number
+  readonly eventTtlDays: number
+}
+
+export async function openPayloads(nc: NatsConnection, options: PayloadOptions): Promise<Payloads> {
+  const objm = new Objm(nc)
+  const max_bytes = Math.floor(options.maxBytes / 4)
+  const definitions = await objm.create('definitions', { max_bytes })
+  const happenings = await objm.create('happenings', {
+    max_bytes,
+    // A day longer than its message, so that a message never names what is gone.
+    ttl: (options.eventTtlDays + 1) * NANOS_PER_DAY,
+  })
+  const stores: Readonly<Record<string, ObjectStore>> = { definitions, happenings }
+
+  const put = async (store: string, name: string, body: string): Promise<Sealed> => {
+    const bytes = Buffer.from(body, 'utf8')
+    await stores[store]?.putBlob({ name }, bytes)
+    return { payload: '', headers: [[HEADER, `${store}/${name}`]] }
+  }
+
+  const load = async <E extends Envelope>(reference: string): Promise<E> => {
+    const slash = reference.indexOf('/')
+    const blob = await stores[reference.slice(0, slash)]?.getBlob(reference.slice(slash + 1))
+    if (blob === null || blob === undefined) throw new PayloadMissing(reference)
+    return JSON.parse(Buffer.from(blob).toString('utf8')) as E
+  }
+
+  return {
+    seal(envelope, keep) {
+      const body = JSON.stringify(envelope)
+      if (body.length <= INLINE_BYTES_MAX / 3 || Buffer.byteLength(body) <= INLINE_BYTES_MAX) {
+        return { payload: body }
+      }
+      return put(keep === 'for-ever' ? 'definitions' : 'happenings', envelope.id, body)
+    },
+    open<E extends Envelope>({ data, headers }: Stored) {
+      if (data.length > 0) return JSON.parse(decode(data)) as E
+      return load<E>(headers?.get(HEADER) ?? '')
+    },
+  }
+}
+
+/** A message names a payload that the store does not hold. */
+export class PayloadMissing extends Error {
+  readonly code = 'PAYLOAD_MISSING'
+  constructor(reference: string) {
+    super(`no stored payload ${JSON.stringify(reference)}`)
+    this.name = 'PayloadMissing'
+  }
+}
+
+function decode(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8')
+}

@@ -1,0 +1,99 @@
+/**
+ * The language of jobs: one accepted invocation and what became of it.
+ * Source: the functions API document (`Job`, `JobStatus`).
+ *
+ * Invariants:
+ * 1. The first terminal event of a job in stream order is its end; later ones count for nothing.
+ *    The message id of the end is the same whatever the outcome or the attempt, so the server
+ *    drops a second end inside its dedupe window; readers do so beyond it.
+ * 2. Each event carries what came before it, so EVENTS alone rebuilds the job.
+ */
+import type { Envelope } from './envelope.ts'
+import type { Runtime } from './functions.ts'
+
+export type Json =
+  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+
+export type JobStatus = 'pending' | 'running' | 'success' | 'failed'
+
+/** How often a run may be started before its job is failed. */
+export const ATTEMPTS_MAX = 3
+
+export interface JobAccepted {
+  readonly job_id: number
+  readonly function_id: number
+  readonly function_version: number
+  readonly runtime: Runtime
+  readonly owner: string
+  /** The event that the user's code gets. */
+  readonly input: Json
+  /** ISO 8601; the `timestamp` of the job. */
+  readonly accepted_at: string
+}
+
+export type RunJob = Envelope<
+  'job.run',
+  JobAccepted & {
+    /** Where on EVENTS the definition of this version stands. */
+    readonly definition_seq: number
+  }
+>
+
+export type JobErrorCode =
+  | 'TIMEOUT'
+  | 'MEMORY_LIMIT'
+  | 'OUTPUT_LIMIT'
+  | 'RUNTIME_ERROR'
+  /** Every attempt was lost with the process or machine that ran it. */
+  | 'ATTEMPTS_EXHAUSTED'
+  /** Nobody ran it in time. */
+  | 'EXPIRED'
+
+export interface JobError {
+  readonly code: JobErrorCode
+  readonly message: string
+  readonly type?: string
+  readonly line?: number
+  readonly column?: number
+  readonly stack?: string
+}
+
+export interface JobLogLine {
+  readonly stream: 'stdout' | 'stderr'
+  readonly time: string
+  readonly text: string
+}
+
+export type JobStarted = Envelope<
+  'job.started',
+  JobAccepted & { readonly attempt: number; readonly started_at: string }
+>
+
+interface JobEnd extends JobAccepted {
+  readonly attempt: number
+  readonly finished_at: string
+  /** Around the user's code, in milliseconds; null if it never ran to an end. */
+  readonly duration_ms: number | null
+  readonly cpu_ms: number
+  readonly memory_bytes: number
+  readonly logs: readonly JobLogLine[]
+  readonly logs_truncated: boolean
+}
+
+export type JobSucceeded = Envelope<'job.succeeded', JobEnd & { readonly result: Json }>
+export type JobFailed = Envelope<'job.failed', JobEnd & { readonly error: JobError }>
+export type JobEnded = JobSucceeded | JobFailed
+export type JobEvent = JobStarted | JobEnded
+
+export const jobMessageId = {
+  run: (jobId: number) => `job:${jobId}:run`,
+  start: (jobId: number, attempt: number) => `job:${jobId}:start:${attempt}`,
+  end: (jobId: number) => `job:${jobId}:end`,
+  dead: (jobId: number) => `job:${jobId}:dead`,
+} as const
+
+/** The job that a message id of the form `job:<id>:…` speaks of. */
+export function jobOfMessageId(id: string): number | undefined {
+  const match = /^job:(\d+):/.exec(id)
+  return match ? Number(match[1]) : undefined
+}

@@ -1,0 +1,120 @@
+/**
+ * The streams and the durable consumers that always exist, as data.
+ *
+ * COMMANDS keeps a command until everyone interested has acknowledged it; CALLS keeps for a minute
+ * what a caller is waiting for; EVENTS is the truth, one order for everybody; DEAD keeps what could
+ * not be done. COMMANDS and EVENTS refuse when full: what was accepted must never fall out.
+ */
+import {
+  AckPolicy,
+  DeliverPolicy,
+  DiscardPolicy,
+  RetentionPolicy,
+  StorageType,
+  type ConsumerConfig,
+  type StreamConfig,
+} from '@nats-io/jetstream'
+import type { Runtime } from './functions.ts'
+import { filters } from './subjects.ts'
+
+const SECOND_NS = 1_000_000_000
+const DAY_NS = 86_400 * SECOND_NS
+
+export const COMMANDS = 'COMMANDS'
+export const CALLS = 'CALLS'
+export const EVENTS = 'EVENTS'
+export const DEAD = 'DEAD'
+
+/** How long a claimed message may go without a sign of life before somebody else gets it. */
+export const ACK_WAIT_MS = 10_000
+/** Whoever holds a message says `working()` this often. */
+export const WORKING_EVERY_MS = 3_000
+/** Repeats of a message inside this window are dropped by the server. */
+export const DEDUPE_WINDOW_MS = 120_000
+/** A caller waits no longer than this past the function's own time-out. */
+export const CALL_GRACE_MS = 10_000
+
+export interface StreamSizes {
+  /** Bound of EVENTS, in bytes; the other streams take fractions of it. */
+  readonly maxBytes: number
+}
+
+export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<StreamConfig>[] {
+  const shared = { num_replicas: 1, duplicate_window: (DEDUPE_WINDOW_MS / 1_000) * SECOND_NS }
+  return [
+    {
+      ...shared,
+      name: COMMANDS,
+      subjects: [filters.commands],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Interest,
+      discard: DiscardPolicy.New,
+      max_age: 7 * DAY_NS,
+      max_bytes: Math.floor(maxBytes / 4),
+      allow_atomic: true,
+      allow_direct: true,
+    },
+    {
+      ...shared,
+      name: CALLS,
+      subjects: [filters.calls],
+      storage: StorageType.Memory,
+      retention: RetentionPolicy.Workqueue,
+      discard: DiscardPolicy.New,
+      max_age: 60 * SECOND_NS,
+      duplicate_window: 60 * SECOND_NS,
+      max_bytes: 256 * 1024 ** 2,
+    },
+    {
+      ...shared,
+      name: EVENTS,
+      subjects: [filters.events],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_bytes: maxBytes,
+      allow_atomic: true,
+      allow_direct: true,
+      allow_msg_ttl: true,
+    },
+    {
+      ...shared,
+      name: DEAD,
+      subjects: [filters.dead, filters.maxDeliveries],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.Old,
+      max_age: 30 * DAY_NS,
+      max_bytes: Math.floor(maxBytes / 16),
+    },
+  ]
+}
+
+export interface DurableConfig extends Partial<ConsumerConfig> {
+  readonly durable_name: string
+}
+
+const durable = (name: string, filter: string, maxAckPending: number): DurableConfig => ({
+  durable_name: name,
+  filter_subject: filter,
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  ack_wait: (ACK_WAIT_MS / 1_000) * SECOND_NS,
+  max_deliver: -1,
+  max_ack_pending: maxAckPending,
+})
+
+/** Reads every stored command: a stored run command is what makes a job pending. */
+export const projectorDurable = durable('projector', filters.commands, 10_000)
+export const handlerDurable = durable('handler', filters.functionCommands, 256)
+
+/**
+ * One durable per function, so that a flood on one function is queued behind itself only;
+ * `max_ack_pending` is the function's concurrency over all executors.
+ */
+export const functionDurable = (functionId: number, concurrency: number): DurableConfig =>
+  durable(`fn-${functionId}`, filters.runJobsOf(functionId), concurrency)
+
+/** Calls are few, since somebody waits for each: one durable per runtime, spread fairly inside. */
+export const callsDurable = (runtime: Runtime): DurableConfig =>
+  durable(`calls-${runtime}`, `call.${runtime}.*`, 10_000)

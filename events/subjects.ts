@@ -1,0 +1,71 @@
+/**
+ * Every subject of the house, built and parsed here and nowhere else.
+ *
+ * Invariants:
+ * 1. A token matches `^[-\w]+$`.
+ * 2. The number of subjects stays bounded: a function id is a token, a job id never is (the server
+ *    keeps some 380 bytes for each subject that it has seen).
+ */
+import type { Runtime } from './functions.ts'
+
+export type FunctionVerb = 'register' | 'update' | 'delete'
+export type FunctionFact = 'registered' | 'updated' | 'deleted'
+export type JobFact = 'started' | 'succeeded' | 'failed'
+
+export const subjects = {
+  runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
+  functionCommand: (verb: FunctionVerb) => `cmd.function.${verb}`,
+  call: (runtime: Runtime, functionId: number) => `call.${runtime}.${functionId}`,
+  check: (runtime: Runtime) => `call.${runtime}.check`,
+  functionEvent: (functionId: number, fact: FunctionFact) => `evt.function.${functionId}.${fact}`,
+  functionName: (owner: string, name: string) => `evt.function-name.${token(owner)}.${token(name)}`,
+  jobEvent: (functionId: number, fact: JobFact) => `evt.job.${functionId}.${fact}`,
+  dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
+} as const
+
+/** Subjects with wildcards, as consumers filter by them. */
+export const filters = {
+  commands: 'cmd.>',
+  functionCommands: 'cmd.function.*',
+  runJobs: 'cmd.job.run.>',
+  runJobsOf: (functionId: number) => `cmd.job.run.*.${functionId}`,
+  calls: 'call.>',
+  events: 'evt.>',
+  functionEvents: 'evt.function.*.*',
+  functionEventsOf: (functionId: number) => `evt.function.${functionId}.*`,
+  jobEventsOf: (functionId: number) => `evt.job.${functionId}.*`,
+  dead: 'dead.>',
+  maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
+} as const
+
+/** Core NATS subjects: said once to whoever listens, never stored. */
+export const signals = {
+  /** The projector, after each commit: how far it has come on each stream. */
+  projected: 'ops.projected',
+  /** Asked of the projector: say it again. */
+  whereProjected: 'ops.projected.ask',
+  /** Every process, once a second. */
+  presence: 'ops.presence',
+  /** Asked of every process: its metrics in the Prometheus text format. */
+  metrics: 'ops.metrics',
+} as const
+
+export interface FunctionSubject {
+  readonly functionId: number
+  readonly fact: FunctionFact
+}
+
+export function parseFunctionEvent(subject: string): FunctionSubject | undefined {
+  const match = /^evt\.function\.(\d+)\.(registered|updated|deleted)$/.exec(subject)
+  if (!match) return undefined
+  return { functionId: Number(match[1]), fact: match[2] as FunctionFact }
+}
+
+/**
+ * One token for any text. What is a token already stays readable; all else becomes base64url behind
+ * `--`, and so does what starts with `--` itself, so that no two texts share a token.
+ */
+export function token(text: string): string {
+  if (/^(?!--)[-\w]+$/.test(text)) return text
+  return `--${Buffer.from(text, 'utf8').toString('base64url')}`
+}
