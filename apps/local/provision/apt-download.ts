@@ -1,0 +1,62 @@
+/**
+ * Packages from a distribution's archive, verified by apt, unpacked into a directory of ours.
+ *
+ * Invariants:
+ * 1. Nothing is installed: apt runs with lists, caches and sources of its own, then `dpkg -x`.
+ *    Works as an ordinary user.
+ * 2. The machine's own apt settings stay in effect: proxies, certificates, credentials.
+ * 3. An archive that cannot be reached within the time-out is given up.
+ */
+import { execFile } from 'node:child_process'
+import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { formatDeb822, type Stanza } from './apt-sources.ts'
+import { workDirectory } from './cache.ts'
+
+const run = promisify(execFile)
+const CONNECT_TIMEOUT_S = 2
+
+export interface PackageDownload {
+  readonly packages: readonly string[]
+  readonly sources: readonly Stanza[]
+  /** Where they are unpacked. */
+  readonly directory: string
+}
+
+export async function downloadPackages(wanted: PackageDownload): Promise<void> {
+  await using work = await workDirectory()
+  const options = await privateApt(work.path, wanted.sources)
+  // Not even a warning may pass: by default apt goes on with what it has.
+  await run('apt-get', [...options, '-o', 'APT::Update::Error-Mode=any', 'update'])
+  await run('apt-get', [...options, 'download', ...wanted.packages], { cwd: work.path })
+  const archives = (await readdir(work.path)).filter((name) => name.endsWith('.deb'))
+  for (const archive of archives) {
+    await run('dpkg', ['-x', join(work.path, archive), wanted.directory])
+  }
+}
+
+async function privateApt(directory: string, sources: readonly Stanza[]): Promise<string[]> {
+  const parts = join(directory, 'sources.list.d')
+  const [lists, archives] = [join(directory, 'lists'), join(directory, 'archives')]
+  for (const folder of [parts, join(lists, 'partial'), join(archives, 'partial')]) {
+    await mkdir(folder, { recursive: true })
+  }
+  await writeFile(join(parts, 'sluice.sources'), formatDeb822(sources))
+  const settings = {
+    'Dir::Etc::SourceList': '/dev/null',
+    'Dir::Etc::SourceParts': parts,
+    'Dir::State::Lists': lists,
+    'Dir::Cache': directory,
+    'Dir::Cache::Archives': archives,
+    // Its own user could not write below a home that is closed to it.
+    'APT::Sandbox::User': '',
+    'Acquire::Languages': 'none',
+    'Acquire::Retries': '0',
+    'Acquire::http::Timeout': CONNECT_TIMEOUT_S,
+    'Acquire::https::Timeout': CONNECT_TIMEOUT_S,
+    // Hooks of the machine concern what is installed on it.
+    'APT::Update::Post-Invoke-Success': '',
+  }
+  return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
+}

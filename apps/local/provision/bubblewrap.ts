@@ -1,0 +1,48 @@
+/**
+ * bubblewrap, which confines user code: PATH, then our cache, then the package of the machine's
+ * own distribution and suite.
+ */
+import { join } from 'node:path'
+import { downloadPackages } from './apt-download.ts'
+import { aptSources } from './apt-sources.ts'
+import { cacheEntry, cached } from './cache.ts'
+import { provision, type ProvisionOptions } from './ladder.ts'
+import { executablesOnPath, isExecutable, versionOf } from './on-path.ts'
+
+const CACHE_NAME = 'bubblewrap'
+
+export async function provisionBubblewrap({ env, log }: ProvisionOptions): Promise<string> {
+  const given = env['SLUICE_BWRAP']
+  if (given !== undefined && given !== '') return given
+  const unpacked = join(cacheEntry(CACHE_NAME), 'usr/bin/bwrap')
+  const rungs = [
+    {
+      name: 'PATH',
+      async climb() {
+        for (const path of await executablesOnPath('bwrap', env)) {
+          if (await versionOf(path, '--version')) return path
+        }
+        return undefined
+      },
+    },
+    {
+      name: 'cache',
+      climb: async () => ((await isExecutable(unpacked)) ? unpacked : undefined),
+    },
+    {
+      name: 'package of this machine’s suite',
+      async climb() {
+        const sources = await aptSources()
+        if (sources.length === 0) return undefined
+        await cached(CACHE_NAME, (directory) =>
+          downloadPackages({ packages: ['bubblewrap'], sources, directory }),
+        )
+        return unpacked
+      },
+    },
+  ]
+  const advice =
+    'Install bubblewrap (apt install bubblewrap, dnf install bubblewrap) or name bwrap in ' +
+    'SLUICE_BWRAP: without it no user code is run.'
+  return provision({ name: 'bubblewrap', rungs, advice }, log)
+}

@@ -1,0 +1,53 @@
+/**
+ * Where downloaded programs are kept, so that the next start finds them at once.
+ *
+ * Invariants:
+ * 1. An entry is whole or absent: it is made beside the cache and then renamed into it.
+ * 2. Two processes may make the same entry at once; the second finds the first's and uses it.
+ */
+import { access, chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Beside `node_modules`, which is where whatever belongs to this checkout alone is kept. */
+const CACHE = fileURLToPath(new URL('../../../.cache/', import.meta.url))
+
+export function cacheEntry(name: string): string {
+  return join(CACHE, `${name}-${process.arch}`)
+}
+
+/** The entry's directory, filled by `fill` unless it is there already. */
+export async function cached(
+  name: string,
+  fill: (directory: string) => Promise<void>,
+): Promise<string> {
+  const entry = cacheEntry(name)
+  if (await exists(entry)) return entry
+  await using draft = await workDirectory()
+  await fill(draft.path)
+  // Sandboxes run under users of their own.
+  await chmod(draft.path, 0o755)
+  try {
+    await rename(draft.path, entry)
+  } catch (error) {
+    if (!(await exists(entry))) throw error
+  }
+  return entry
+}
+
+/** A directory on the cache's own volume, removed with its scope unless it was renamed away. */
+export async function workDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  await mkdir(dirname(cacheEntry('draft')), { recursive: true })
+  const path = await mkdtemp(join(CACHE, 'draft-'))
+  return {
+    path,
+    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
+}

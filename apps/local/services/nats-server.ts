@@ -1,0 +1,116 @@
+/**
+ * The embedded nats-server: loopback only, every message fsynced, bounded by the volume.
+ *
+ * Invariants:
+ * 1. `sync_interval: always`: with the default, a power cut loses all that was acknowledged.
+ * 2. `max_file_store` stays below the volume: a full disk stops a stream for good, a full store
+ *    answers with an error and heals.
+ * 3. It comes back on the port that it had, so that its clients find it again.
+ */
+import { mkdir, readdir, stat, statfs, writeFile } from 'node:fs/promises'
+import { totalmem } from 'node:os'
+import { join } from 'node:path'
+import type { Log } from '#runtime/log.ts'
+import type { Program } from '../program.ts'
+import { outliveLeftBehind } from './left-behind.ts'
+
+const VOLUME_SHARE = 0.8
+const MEMORY_SHARE = 0.25
+
+export interface NatsOptions {
+  /** The executable, 2.12 or newer. */
+  readonly binary: string
+  readonly directory: string
+  readonly port: number
+  /** Without one the server is open to every process of this machine: for tests. */
+  readonly password?: string | undefined
+  readonly log: Log
+}
+
+const USER = 'sluice'
+
+export function natsUrl({ port, password }: Pick<NatsOptions, 'port' | 'password'>): string {
+  const credentials = password === undefined ? '' : `${USER}:${password}@`
+  return `nats://${credentials}127.0.0.1:${port}`
+}
+
+export function natsServer(options: NatsOptions): Program {
+  const { binary, directory, log } = options
+  const store = join(directory, 'store')
+  const configFile = join(directory, 'nats-server.conf')
+  const pidFile = join(directory, 'nats-server.pid')
+  return {
+    name: 'nats-server',
+    stopSignal: 'SIGTERM',
+    async command() {
+      await mkdir(store, { recursive: true, mode: 0o700 })
+      await outliveLeftBehind(pidFile, directory)
+      const maxFileStore = Math.floor(VOLUME_SHARE * (await volumeFor(store)))
+      const config = natsConfig({ ...options, store, pidFile, maxFileStore })
+      await writeFile(configFile, config, { mode: 0o600 })
+      return {
+        file: binary,
+        args: ['--config', configFile],
+        env: {},
+        cwd: directory,
+        deathSignal: 'KILL',
+      }
+    },
+    isReady: (line) => line.includes('Server is ready'),
+    onLine: (line) => logLine(line, log),
+  }
+}
+
+interface ConfigValues extends Pick<NatsOptions, 'port' | 'password'> {
+  readonly store: string
+  readonly pidFile: string
+  readonly maxFileStore: number
+}
+
+export function natsConfig({ port, password, store, pidFile, maxFileStore }: ConfigValues): string {
+  const authorization = password === undefined ? [] : [`authorization { ${credentials(password)} }`]
+  return [
+    'server_name: "sluice"',
+    'host: "127.0.0.1"',
+    `port: ${port}`,
+    `pid_file: ${JSON.stringify(pidFile)}`,
+    ...authorization,
+    'jetstream {',
+    `  store_dir: ${JSON.stringify(store)}`,
+    '  sync_interval: always',
+    `  max_file_store: ${maxFileStore}`,
+    `  max_memory_store: ${Math.floor(MEMORY_SHARE * totalmem())}`,
+    '}',
+    '',
+  ].join('\n')
+}
+
+function credentials(password: string): string {
+  return `user: ${JSON.stringify(USER)}, password: ${JSON.stringify(password)}`
+}
+
+/** Bytes that the store has or could still get. */
+async function volumeFor(store: string): Promise<number> {
+  const { bavail, bsize } = await statfs(store)
+  return bavail * bsize + (await sizeOf(store))
+}
+
+async function sizeOf(directory: string): Promise<number> {
+  let size = 0
+  for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    size += (await stat(join(entry.parentPath, entry.name))).size
+  }
+  return size
+}
+
+/** `[pid] 2026/01/02 03:04:05.678901 [LVL] text` */
+const LOG_LINE = /^\[\d+\] \S+ \S+ \[(?<level>\w+)\] (?<text>.*)$/
+
+function logLine(line: string, log: Log): void {
+  const { level, text } = LOG_LINE.exec(line)?.groups ?? {}
+  const fields = { text: text ?? line }
+  if (level === 'ERR' || level === 'FTL') log.error('server_log', fields)
+  else if (level === 'WRN') log.warn('server_log', fields)
+  else log.debug('server_log', fields)
+}
