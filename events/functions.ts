@@ -73,6 +73,11 @@ export const FunctionChanges = Type.Partial(
 )
 export type FunctionChanges = Static<typeof FunctionChanges>
 
+/** The document calls every field of an update nullable: null is "not given". */
+export type NullableChanges = {
+  readonly [Key in keyof FunctionChanges]: FunctionChanges[Key] | null
+}
+
 /** A definition with nothing left open. */
 export interface Definition extends FunctionInput {
   readonly timeout_ms: number
@@ -94,7 +99,7 @@ export type RegisterFunction = Envelope<
 >
 export type UpdateFunction = Envelope<
   'function.update',
-  FunctionCommandData & { readonly changes: FunctionChanges }
+  FunctionCommandData & { readonly changes: NullableChanges }
 >
 export type DeleteFunction = Envelope<'function.delete', FunctionCommandData>
 export type FunctionCommand = RegisterFunction | UpdateFunction | DeleteFunction

@@ -1,0 +1,142 @@
+/**
+ * Decisions about jobs: whether a claimed command is run, and how what came of it is told.
+ *
+ * Invariants:
+ * 1. A run of the user's code that ended is a result, whatever its outcome; it is never repeated.
+ * 2. At most `ATTEMPTS_MAX` runs of a job are started, however often its command is delivered.
+ */
+import { causedBy, envelope, type Said } from '#events/envelope.ts'
+import {
+  ATTEMPTS_MAX,
+  jobMessageId,
+  type JobAccepted,
+  type JobError,
+  type JobFailed,
+  type JobLogLine,
+  type JobStarted,
+  type JobSucceeded,
+  type Json,
+  type RunJob,
+} from '#events/jobs.ts'
+
+const RETRY_BASE_MS = 500
+const RETRY_CAP_MS = 30_000
+
+/** What the log says about earlier deliveries of a command. */
+export interface JobHistory {
+  readonly ended: boolean
+  /** The highest attempt that was recorded as started; 0: none. */
+  readonly lastAttempt: number
+}
+
+export type Claim =
+  /** Run it. `record`: append its start first, because an earlier start may have been lost. */
+  | { readonly kind: 'run'; readonly attempt: number; readonly record: boolean }
+  /** It has its end already. */
+  | { readonly kind: 'settled' }
+  /** Every attempt was lost. */
+  | { readonly kind: 'exhausted'; readonly attempts: number }
+
+/**
+ * A first delivery runs without a record, so a short job costs one event only. Whoever gets the
+ * command again cannot know whether the first one had started, and counts it as an attempt.
+ */
+export function claimJob(redelivered: boolean, history: JobHistory): Claim {
+  if (history.ended) return { kind: 'settled' }
+  if (!redelivered) return { kind: 'run', attempt: 1, record: false }
+  const attempt = Math.max(1, history.lastAttempt) + 1
+  if (attempt > ATTEMPTS_MAX) return { kind: 'exhausted', attempts: ATTEMPTS_MAX }
+  return { kind: 'run', attempt, record: true }
+}
+
+/** Exponential, with full jitter above the half; `chance` is in [0, 1). */
+export function retryDelayMs(attempt: number, chance: number): number {
+  const ceiling = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (attempt - 1))
+  return Math.round(ceiling / 2 + (ceiling / 2) * chance)
+}
+
+export interface JobRun {
+  readonly attempt: number
+  readonly duration_ms: number | null
+  readonly cpu_ms: number
+  readonly memory_bytes: number
+  readonly logs: readonly JobLogLine[]
+  readonly logs_truncated: boolean
+}
+
+/** A run that never came to an end of its own. */
+export const noRun = (attempt: number): JobRun => ({
+  attempt,
+  duration_ms: null,
+  cpu_ms: 0,
+  memory_bytes: 0,
+  logs: [],
+  logs_truncated: false,
+})
+
+type Saying = Pick<Said, 'source' | 'time'>
+
+export function jobStarted(command: RunJob, attempt: number, saying: Saying): JobStarted {
+  const job = accepted(command.data)
+  return envelope(
+    { ...saying, cause: causedBy(command) },
+    {
+      id: jobMessageId.start(job.job_id, attempt),
+      type: 'job.started',
+      subject: String(job.function_id),
+      data: { ...job, attempt, started_at: saying.time },
+    },
+  )
+}
+
+export function jobSucceeded(
+  command: RunJob,
+  run: JobRun,
+  result: Json,
+  saying: Saying,
+): JobSucceeded {
+  const job = accepted(command.data)
+  return envelope(
+    { ...saying, cause: causedBy(command) },
+    {
+      id: jobMessageId.end(job.job_id),
+      type: 'job.succeeded',
+      subject: String(job.function_id),
+      data: { ...job, ...run, finished_at: saying.time, result },
+    },
+  )
+}
+
+export function jobFailed(
+  command: RunJob,
+  run: JobRun,
+  error: JobError,
+  saying: Saying,
+): JobFailed {
+  return failedJob(command.data, run, error, { ...saying, cause: causedBy(command) })
+}
+
+/** The end of a job whose command is out of reach, as the sweeper says it. */
+export function failedJob(job: JobAccepted, run: JobRun, error: JobError, said: Said): JobFailed {
+  return envelope(said, {
+    id: jobMessageId.end(job.job_id),
+    type: 'job.failed',
+    subject: String(job.function_id),
+    data: { ...accepted(job), ...run, finished_at: said.time, error },
+  })
+}
+
+export const exhausted = (attempts: number): JobError => ({
+  code: 'ATTEMPTS_EXHAUSTED',
+  message: `All ${attempts} attempts were lost with the process that ran them.`,
+})
+
+export const expired = (afterMs: number): JobError => ({
+  code: 'EXPIRED',
+  message: `Nobody ended the job within ${Math.round(afterMs / 1_000)} seconds.`,
+})
+
+function accepted(job: JobAccepted): JobAccepted {
+  const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
+  return { job_id, function_id, function_version, runtime, owner, input, accepted_at }
+}
