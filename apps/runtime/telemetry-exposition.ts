@@ -1,0 +1,66 @@
+/**
+ * Lays several Prometheus texts side by side as one.
+ *
+ * Invariants:
+ * 1. A family's HELP and TYPE appear once, and all of its samples follow them without a gap.
+ * 2. Where two texts disagree on a family's type the first one counts; the other's samples of that
+ *    family are left out, since no reader could make sense of both.
+ *
+ * Source: Prometheus, "Exposition formats", text format 0.0.4.
+ */
+
+interface Family {
+  help?: string
+  type?: string
+  readonly samples: string[]
+}
+
+/** What a histogram or summary appends to its family's name. */
+const SUFFIX = /_(bucket|sum|count)$/
+
+export function mergeExpositions(texts: readonly string[]): string {
+  const merged = new Map<string, Family>()
+  for (const text of texts) {
+    for (const [name, family] of parse(text)) {
+      const known = merged.get(name)
+      if (known === undefined) {
+        merged.set(name, family)
+      } else if (known.type === family.type) {
+        known.samples.push(...family.samples)
+      }
+    }
+  }
+  return [...merged].map(([name, family]) => render(name, family)).join('')
+}
+
+function parse(text: string): Map<string, Family> {
+  const families = new Map<string, Family>()
+  const familyOf = (name: string): Family => {
+    const known = families.get(name)
+    if (known !== undefined) return known
+    const family: Family = { samples: [] }
+    families.set(name, family)
+    return family
+  }
+  for (const line of text.split('\n')) {
+    const [, keyword, described, rest = ''] = /^# (HELP|TYPE) (\S+) ?(.*)$/.exec(line) ?? []
+    if (described !== undefined) {
+      if (keyword === 'HELP') familyOf(described).help = rest
+      else familyOf(described).type = rest
+      continue
+    }
+    if (line === '' || line.startsWith('#')) continue
+    const name = /^[^\s{]+/.exec(line)?.[0] ?? ''
+    const stem = name.replace(SUFFIX, '')
+    familyOf(families.has(name) || !families.has(stem) ? name : stem).samples.push(line)
+  }
+  return families
+}
+
+function render(name: string, { help, type, samples }: Family): string {
+  if (samples.length === 0) return ''
+  const lines = []
+  if (help !== undefined) lines.push(`# HELP ${name} ${help}`)
+  if (type !== undefined) lines.push(`# TYPE ${name} ${type}`)
+  return `${[...lines, ...samples].join('\n')}\n`
+}
