@@ -1,0 +1,45 @@
+/** One of our own processes, as a program of the launcher. Its log lines are passed on as they are. */
+import { fileURLToPath } from 'node:url'
+import type { Log } from '#runtime/log.ts'
+import type { Program } from './program.ts'
+
+export const APPS = ['edge', 'handler', 'executor', 'projector'] as const
+export type AppName = (typeof APPS)[number]
+
+export interface AppOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: Log
+  /** Takes each line of the app's own log. */
+  readonly forward: (line: string) => void
+}
+
+export function app(name: AppName, { env, log, forward }: AppOptions): Program {
+  return {
+    name,
+    stopSignal: 'SIGTERM',
+    command: async () => ({
+      file: process.execPath,
+      args: [fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url))],
+      env,
+      deathSignal: 'KILL',
+    }),
+    isReady: (line) => readyUrl(line) !== undefined,
+    onLine: (line, stream) => {
+      // What Node itself prints, a warning or a last stack, is no log line yet.
+      if (stream === 'stdout' && line.startsWith('{')) forward(line)
+      else log.warn('part_output', { part: name, text: line })
+    },
+  }
+}
+
+/** The `url` of a ready line, empty if it names none; undefined for any other line. */
+export function readyUrl(line: string): string | undefined {
+  if (!line.includes('"ready"')) return undefined
+  try {
+    const { event, url } = JSON.parse(line) as { event?: unknown; url?: unknown }
+    if (event !== 'ready') return undefined
+    return typeof url === 'string' ? url : ''
+  } catch {
+    return undefined
+  }
+}

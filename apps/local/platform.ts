@@ -1,0 +1,135 @@
+/**
+ * Everything in one go: the embedded services, then all processes, each kept running.
+ *
+ * Invariants:
+ * 1. Whatever takes time runs side by side: a database is made while servers are downloaded.
+ * 2. What is given is not embedded: with NATS_URL or DATABASE_URL no such server is started.
+ * 3. Stopping goes against the flow of a request: the edge first, so that what it accepted finds
+ *    the others still there; then the other processes; then the servers. All of it within 9 s.
+ */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Log } from '#runtime/log.ts'
+import { app, APPS, readyUrl } from './app.ts'
+import { freePort, isFree } from './free-port.ts'
+import { provisionBubblewrap } from './provision/bubblewrap.ts'
+import type { Env } from './provision/ladder.ts'
+import { provisionNatsServer } from './provision/nats-server.ts'
+import { provisionPython } from './provision/python.ts'
+import { keptSecret } from './secret.ts'
+import { natsServer, natsUrl } from './services/nats-server.ts'
+import { postgresServer, postgresUrl } from './services/postgres.ts'
+import { Supervised } from './supervised.ts'
+
+const EDGE_DRAIN_MS = 3_000
+const APPS_STOP_MS = 6_500
+const SERVERS_STOP_MS = 2_000
+
+export interface PlatformOptions {
+  readonly home: string
+  readonly host: string
+  /** 0 picks a free one, the same over all restarts of the edge. */
+  readonly port: number
+  readonly natsUrl?: string | undefined
+  readonly databaseUrl?: string | undefined
+  /** What the processes see, beside what is decided here. */
+  readonly env: Env
+  readonly log: Log
+  readonly forward: (line: string) => void
+}
+
+export interface Platform {
+  readonly url: string
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  /** By name: the processes, and the servers that are embedded. */
+  readonly parts: ReadonlyMap<string, Supervised>
+}
+
+/** Resolves when every part serves. What was started is released by `stack`. */
+export async function startPlatform(
+  options: PlatformOptions,
+  stack: AsyncDisposableStack,
+): Promise<Platform> {
+  const { home, host, env, log, forward } = options
+  const port = await edgePort(options)
+  await mkdir(home, { recursive: true, mode: 0o700 })
+
+  const servers: Supervised[] = []
+  stack.defer(() => stopServers(servers))
+  const [nats, database, bwrap, python] = await Promise.all([
+    options.natsUrl ?? embedNats(options, servers),
+    options.databaseUrl ?? embedPostgres(options, servers),
+    provisionBubblewrap({ env, log }),
+    provisionPython({ env, log }),
+  ])
+
+  const appEnv = {
+    ...env,
+    HOST: host,
+    PORT: String(port),
+    SLUICE_HOME: home,
+    NATS_URL: nats,
+    DATABASE_URL: database,
+    SLUICE_BWRAP: bwrap,
+    SLUICE_PYTHON: python,
+  }
+  const apps: Supervised[] = []
+  stack.defer(() => stopApps(apps))
+  for (const name of APPS) {
+    apps.push(new Supervised(app(name, { env: appEnv, log, forward }), log))
+  }
+  const [edgeLine = ''] = await Promise.all(apps.map((part) => part.ready))
+  return {
+    url: readyUrl(edgeLine) || `http://${host}:${port}`,
+    natsUrl: nats,
+    databaseUrl: database,
+    parts: new Map([...apps, ...servers].map((part) => [part.name, part])),
+  }
+}
+
+async function edgePort({ port, host }: PlatformOptions): Promise<number> {
+  if (port === 0) return freePort()
+  if (await isFree(port, host)) return port
+  throw new Error(`port ${port} on ${host} is taken: stop what listens there, or set PORT.`)
+}
+
+async function embedNats({ home, env, log }: PlatformOptions, servers: Supervised[]) {
+  const binary = await provisionNatsServer({ env, log })
+  const password = await keptSecret(home, 'nats.password')
+  const port = await freePort()
+  const directory = join(home, 'nats')
+  const natsLog = log.child({ part: 'nats-server' })
+  const server = new Supervised(
+    natsServer({ binary, directory, port, password, log: natsLog }),
+    log,
+  )
+  servers.push(server)
+  await server.ready
+  return natsUrl({ port, password })
+}
+
+async function embedPostgres({ home, log }: PlatformOptions, servers: Supervised[]) {
+  const password = await keptSecret(home, 'postgres.password')
+  const port = await freePort()
+  const directory = join(home, 'postgres')
+  const postgresLog = log.child({ part: 'postgres' })
+  const server = new Supervised(
+    postgresServer({ directory, port, password, log: postgresLog }),
+    log,
+  )
+  servers.push(server)
+  await server.ready
+  return postgresUrl({ port, password })
+}
+
+async function stopApps([edge, ...others]: readonly Supervised[]): Promise<void> {
+  const drained = edge?.stop(APPS_STOP_MS)
+  await Promise.race([drained, delay(EDGE_DRAIN_MS)])
+  await Promise.all([drained, ...others.map((part) => part.stop(APPS_STOP_MS - EDGE_DRAIN_MS))])
+}
+
+async function stopServers(servers: readonly Supervised[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.stop(SERVERS_STOP_MS)))
+}

@@ -1,0 +1,69 @@
+/**
+ * The whole platform as `npm start` runs it, in a test: all real processes, their own servers, a
+ * free port, a home that is gone with the scope.
+ */
+import { freePort } from '../../apps/local/free-port.ts'
+import { startPlatform as startEverything } from '../../apps/local/platform.ts'
+import type { Supervised } from '../../apps/local/supervised.ts'
+import { quietLog } from './quiet-log.ts'
+import { tempDir } from './temp-dir.ts'
+
+export interface TestPlatform extends AsyncDisposable {
+  readonly url: string
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly home: string
+  /** Process ids by name: edge, handler, executor, projector, nats-server, postgres. */
+  readonly processes: Readonly<Record<string, number | undefined>>
+  /** Every log line of the processes, in order of arrival. */
+  readonly lines: readonly string[]
+  /** Resolves when it is gone; the supervisor starts the next one. */
+  kill(name: string, signal?: NodeJS.Signals): Promise<void>
+  /** In order, as on SIGTERM. */
+  stop(): Promise<void>
+}
+
+export interface TestPlatformOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** Data that outlives this platform, for a test of restarts. */
+  readonly home?: string
+}
+
+export async function startPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
+  await using starting = new AsyncDisposableStack()
+  const home = options.home ?? starting.use(await tempDir('home')).path
+  const lines: string[] = []
+  const platform = await startEverything(
+    {
+      home,
+      host: '127.0.0.1',
+      port: await freePort(),
+      env: { ...process.env, ...options.env },
+      log: quietLog('local'),
+      forward: (line) => {
+        lines.push(line)
+        if (line.includes('"level":"error"')) process.stderr.write(`${line}\n`)
+      },
+    },
+    starting,
+  )
+  const owned = starting.move()
+  const part = (name: string): Supervised => {
+    const found = platform.parts.get(name)
+    if (found === undefined) throw new Error(`no part is called ${name}`)
+    return found
+  }
+  return {
+    url: platform.url,
+    natsUrl: platform.natsUrl,
+    databaseUrl: platform.databaseUrl,
+    home,
+    lines,
+    get processes() {
+      return Object.fromEntries([...platform.parts].map(([name, { pid }]) => [name, pid]))
+    },
+    kill: (name, signal) => part(name).kill(signal),
+    stop: () => owned.disposeAsync(),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
