@@ -3,8 +3,7 @@ import { fileURLToPath } from 'node:url'
 import type { Log } from '#runtime/log.ts'
 import type { Program } from './program.ts'
 
-export const APPS = ['edge', 'handler', 'executor', 'projector'] as const
-export type AppName = (typeof APPS)[number]
+const APPS = ['edge', 'handler', 'executor', 'projector'] as const
 
 export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -13,7 +12,11 @@ export interface AppOptions {
   readonly forward: (line: string) => void
 }
 
-export function app(name: AppName, { env, log, forward }: AppOptions): Program {
+export function ourApps(options: AppOptions): Program[] {
+  return APPS.map((name) => app(name, options))
+}
+
+function app(name: (typeof APPS)[number], { env, log, forward }: AppOptions): Program {
   return {
     name,
     stopSignal: 'SIGTERM',

@@ -11,12 +11,13 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '#runtime/log.ts'
-import { app, APPS, readyUrl } from './app.ts'
+import { ourApps, readyUrl, type AppOptions } from './app.ts'
 import { freePort, isFree } from './free-port.ts'
 import { provisionBubblewrap } from './provision/bubblewrap.ts'
 import type { Env } from './provision/ladder.ts'
 import { provisionNatsServer } from './provision/nats-server.ts'
 import { provisionPython } from './provision/python.ts'
+import type { Program } from './program.ts'
 import { keptSecret } from './secret.ts'
 import { natsServer, natsUrl } from './services/nats-server.ts'
 import { postgresServer, postgresUrl } from './services/postgres.ts'
@@ -37,6 +38,8 @@ export interface PlatformOptions {
   readonly env: Env
   readonly log: Log
   readonly forward: (line: string) => void
+  /** What runs on the servers, the edge first; our own processes unless a test has others. */
+  readonly programs?: (options: AppOptions) => readonly Program[]
 }
 
 export interface Platform {
@@ -58,11 +61,11 @@ export async function startPlatform(
 
   const servers: Supervised[] = []
   stack.defer(() => stopServers(servers))
-  const [nats, database, bwrap, python] = await Promise.all([
+  const [nats, database, bwrap, python] = await allOf([
     options.natsUrl ?? embedNats(options, servers),
     options.databaseUrl ?? embedPostgres(options, servers),
-    provisionBubblewrap({ env, log }),
-    provisionPython({ env, log }),
+    unlessMissing(provisionBubblewrap({ env, log }), log),
+    unlessMissing(provisionPython({ env, log }), log),
   ])
 
   const appEnv = {
@@ -77,8 +80,9 @@ export async function startPlatform(
   }
   const apps: Supervised[] = []
   stack.defer(() => stopApps(apps))
-  for (const name of APPS) {
-    apps.push(new Supervised(app(name, { env: appEnv, log, forward }), log))
+  const { programs = ourApps } = options
+  for (const program of programs({ env: appEnv, log, forward })) {
+    apps.push(new Supervised(program, log))
   }
   const [edgeLine = ''] = await Promise.all(apps.map((part) => part.ready))
   return {
@@ -86,6 +90,22 @@ export async function startPlatform(
     natsUrl: nats,
     databaseUrl: database,
     parts: new Map([...apps, ...servers].map((part) => [part.name, part])),
+  }
+}
+
+/** Like `Promise.all`, but fails when all have ended: what still starts would not be released. */
+async function allOf<T extends readonly unknown[]>(steps: T) {
+  await Promise.allSettled(steps)
+  return Promise.all(steps)
+}
+
+/** Without what runs user code the rest serves; the executor refuses runs and says why. */
+async function unlessMissing(tool: Promise<string>, log: Log): Promise<string | undefined> {
+  try {
+    return await tool
+  } catch (error) {
+    log.error('user_code_cannot_run', { error })
+    return undefined
   }
 }
 

@@ -54,7 +54,7 @@ export interface Run {
   /** The line that said so; rejects when the program ends before. */
   readonly ready: Promise<string>
   readonly exited: Promise<Exit>
-  kill(signal: NodeJS.Signals): void
+  readonly kill: (signal: NodeJS.Signals) => void
 }
 
 export class ProgramError extends Error {

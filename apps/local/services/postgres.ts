@@ -95,7 +95,7 @@ async function createCluster({ directory, password, initdb, runAs }: ClusterOpti
     )
   }
   const draft = `${directory}.new`
-  const passwordFile = `${directory}.password`
+  const passwordFile = `${draft}.password`
   try {
     await rm(draft, { recursive: true, force: true })
     await mkdir(dirname(directory), { recursive: true, mode: 0o700 })

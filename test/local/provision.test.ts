@@ -1,0 +1,191 @@
+/** The pure parts of provisioning, and what keeps two processes from getting in each other's way. */
+import assert from 'node:assert/strict'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'node:test'
+import {
+  aptSources,
+  debianSuite,
+  formatDeb822,
+  parseDeb822,
+  parseOneLine,
+} from '../../apps/local/provision/apt-sources.ts'
+import { provision } from '../../apps/local/provision/ladder.ts'
+import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
+import { natsConfig } from '../../apps/local/services/nats-server.ts'
+import { quietLog } from '../support/quiet-log.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+const DEBIAN = `
+Types: deb
+# the archive itself
+URIs: http://mirror.example/debian
+Suites: bookworm bookworm-updates
+Components: main contrib
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+URIs: http://mirror.example/debian-security
+Suites: bookworm-security
+Components: main
+`
+
+const DISABLED = `
+Enabled: no
+Types: deb
+URIs: http://mirror.example/debian
+Suites: sid
+Components: main
+`
+
+const THIRD_PARTY = `
+Types: deb
+URIs: https://deb.nodesource.example/node_20.x
+Suites: nodistro
+Components: main
+`
+
+async function aptDirectory(files: Readonly<Record<string, string>>) {
+  const directory = await tempDir('apt')
+  await mkdir(join(directory.path, 'sources.list.d'))
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(directory.path, name), text)
+  }
+  return directory
+}
+
+test('the archives of the distribution are used, disabled and foreign ones are not', async () => {
+  await using apt = await aptDirectory({
+    'sources.list.d/debian.sources': DEBIAN + DISABLED,
+    'sources.list.d/nodesource.sources': THIRD_PARTY,
+    'sources.list.d/old.sources.disabled': DEBIAN,
+    'sources.list.d/docker.list':
+      'deb [arch=amd64] https://download.docker.example/linux/debian bookworm stable\n',
+  })
+  const found = await aptSources(apt.path)
+  assert.deepEqual(
+    found.map((stanza) => stanza.get('suites')),
+    ['bookworm bookworm-updates', 'bookworm-security'],
+  )
+})
+
+test('the one-line notation says the same', () => {
+  const [stanza, ...others] = parseOneLine(`
+    # deb http://mirror.example/debian sid main
+    deb [arch=amd64,arm64 signed-by=/etc/apt/keyrings/a.gpg] http://mirror.example/debian trixie main contrib # ours
+    deb-src http://mirror.example/debian trixie main
+  `)
+  assert.deepEqual(others, [])
+  assert.deepEqual(Object.fromEntries(stanza ?? []), {
+    types: 'deb',
+    uris: 'http://mirror.example/debian',
+    suites: 'trixie',
+    components: 'main contrib',
+    architectures: 'amd64 arm64',
+    'signed-by': '/etc/apt/keyrings/a.gpg',
+  })
+})
+
+test('a newer suite is asked of the machine’s own mirror, under the key that signs it', () => {
+  const [stanza, ...others] = debianSuite(parseDeb822(DEBIAN), 'forky')
+  assert.deepEqual(others, [])
+  assert.deepEqual(Object.fromEntries(stanza ?? []), {
+    types: 'deb',
+    uris: 'http://mirror.example/debian',
+    suites: 'forky',
+    components: 'main',
+    'signed-by': '/usr/share/keyrings/debian-archive-keyring.gpg',
+  })
+})
+
+test('a machine without Debian archives has no Debian suite', async () => {
+  await using apt = await aptDirectory({
+    'sources.list.d/ubuntu.sources': DEBIAN.replaceAll('debian-security', 'ubuntu').replaceAll(
+      '/debian\n',
+      '/ubuntu\n',
+    ),
+  })
+  const found = await aptSources(apt.path)
+  assert.equal(found.length, 2)
+  assert.deepEqual(debianSuite(found, 'forky'), [])
+})
+
+test('a mirror list of a cloud image counts as the archive', () => {
+  const text = DEBIAN.replace(
+    'http://mirror.example/debian\n',
+    'mirror+file:///etc/apt/mirrors/debian.list\n',
+  )
+  const [stanza] = debianSuite(parseDeb822(text), 'forky')
+  assert.equal(stanza?.get('uris'), 'mirror+file:///etc/apt/mirrors/debian.list')
+})
+
+test('a key inside the sources survives the way through', () => {
+  const text = [
+    'types: deb',
+    'uris: http://mirror.example/debian',
+    'suites: trixie',
+    'components: main',
+    'signed-by: ',
+    ' -----BEGIN PGP PUBLIC KEY BLOCK-----',
+    ' .',
+    ' mDMEZ',
+    ' -----END PGP PUBLIC KEY BLOCK-----',
+    '',
+  ].join('\n')
+  assert.equal(formatDeb822(parseDeb822(text)), text)
+})
+
+test('the first rung that holds is used, and the later ones are not tried', async () => {
+  const tried: string[] = []
+  const rung = (name: string, outcome: string | undefined | Error) => ({
+    name,
+    climb: async () => {
+      tried.push(name)
+      if (outcome instanceof Error) throw outcome
+      return outcome
+    },
+  })
+  const tool = {
+    name: 'tool',
+    rungs: [
+      rung('missing', undefined),
+      rung('broken', new Error('no network')),
+      rung('here', '/bin/tool'),
+      rung('later', '/else/tool'),
+    ],
+    advice: 'Install tool.',
+  }
+  assert.equal(await provision(tool, quietLog('test')), '/bin/tool')
+  assert.deepEqual(tried, ['missing', 'broken', 'here'])
+})
+
+test('when every rung fails the error says what was tried and what to install', async () => {
+  const climb = () => Promise.reject(new Error('no network'))
+  const tool = { name: 'tool', rungs: [{ name: 'download', climb }], advice: 'Install tool.' }
+  await assert.rejects(provision(tool, quietLog('test')), {
+    code: 'PROVISION_FAILED',
+    message: 'tool was not found and could not be brought (download: no network). Install tool.',
+  })
+})
+
+test('versions are compared as numbers', () => {
+  assert.equal(atLeast(parseVersion('nats-server: v2.9.10'), [2, 12]), false)
+  assert.equal(atLeast(parseVersion('nats-server: v2.15.1'), [2, 12]), true)
+  assert.equal(atLeast(parseVersion('v3.0.0'), [2, 12]), true)
+  assert.equal(atLeast(parseVersion('unknown'), [2, 12]), false)
+})
+
+test('the server fsyncs every message, listens on loopback and stays below the volume', () => {
+  const config = natsConfig({
+    port: 4222,
+    password: 'secret',
+    store: '/home/a "quoted" home/store',
+    pidFile: '/home/x/pid',
+    maxFileStore: 1_000,
+  })
+  assert.match(config, /^host: "127\.0\.0\.1"$/m)
+  assert.match(config, /sync_interval: always/)
+  assert.match(config, /max_file_store: 1000$/m)
+  assert.match(config, /store_dir: "\/home\/a \\"quoted\\" home\/store"/)
+  assert.match(config, /authorization \{ user: "sluice", password: "secret" \}/)
+})
