@@ -1,5 +1,5 @@
 /**
- * Lays several Prometheus texts side by side as one.
+ * The Prometheus text format: writes gauges, and lays several texts side by side as one.
  *
  * Invariants:
  * 1. A family's HELP and TYPE appear once, and all of its samples follow them without a gap.
@@ -8,6 +8,22 @@
  *
  * Source: Prometheus, "Exposition formats", text format 0.0.4.
  */
+
+export type Labels = Readonly<Record<string, string>>
+
+export interface Observation {
+  readonly value: number
+  readonly labels?: Labels
+}
+
+/** One family as text; nothing when there is no sample. */
+export function exposeGauge(name: string, help: string, samples: Iterable<Observation>): string {
+  const lines = [...samples].map(({ value, labels = {} }) => {
+    const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text)}"`)
+    return pairs.length === 0 ? `${name} ${value}` : `${name}{${pairs.join(',')}} ${value}`
+  })
+  return render(name, { help, type: 'gauge', samples: lines })
+}
 
 interface Family {
   help?: string
@@ -63,4 +79,8 @@ function render(name: string, { help, type, samples }: Family): string {
   if (help !== undefined) lines.push(`# HELP ${name} ${help}`)
   if (type !== undefined) lines.push(`# TYPE ${name} ${type}`)
   return `${[...lines, ...samples].join('\n')}\n`
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
 }

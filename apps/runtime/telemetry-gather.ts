@@ -10,7 +10,7 @@ import { createInbox, headers as newHeaders, type Msg } from '@nats-io/nats-core
 import type { Bus } from '#events/jetstream/bus.ts'
 import { signals } from '#events/subjects.ts'
 import type { PresenceWatch } from './presence.ts'
-import { mergeExpositions } from './telemetry-exposition.ts'
+import { exposeGauge, mergeExpositions } from './telemetry-exposition.ts'
 import type { Telemetry } from './telemetry.ts'
 
 const GATHER_MS = 500
@@ -39,19 +39,23 @@ export function serveMetrics(bus: Bus, telemetry: Telemetry): Disposable {
   return { [Symbol.dispose]: () => subscription.unsubscribe() }
 }
 
-/** The text of every process that is present; `more` are texts that no process owns. */
+/** The text of every process that is present, and `more` that belongs to none of them. */
 export async function gatherMetrics(
   bus: Bus,
   own: Telemetry,
   presence: PresenceWatch,
-  more: readonly string[] = [],
+  more: Promise<string> = Promise.resolve(''),
 ): Promise<string> {
   const others = presence.list().filter((other) => key(other) !== key(own))
-  const [ownText, answers] = await Promise.all([own.render(), ask(bus, new Set(others.map(key)))])
+  const [ownText, answers, rest] = await Promise.all([
+    own.render(),
+    ask(bus, new Set(others.map(key))),
+    more,
+  ])
   answers.delete(key(own))
   const up = others.map((other) => ({ ...other, up: (answers.get(key(other)) ?? '') !== '' }))
   const roll = rollCall([...up, { process: own.process, instance: own.instance, up: true }])
-  return mergeExpositions([roll, ownText, ...answers.values(), ...more])
+  return mergeExpositions([roll, ownText, ...answers.values(), rest])
 }
 
 /** Asks everybody; resolves when all of `expected` have answered, or when the time is over. */
@@ -79,19 +83,12 @@ async function ask(bus: Bus, expected: ReadonlySet<string>): Promise<Map<string,
 }
 
 function rollCall(processes: readonly (Identity & { readonly up: boolean })[]): string {
-  const samples = processes.map(
-    ({ process, instance, up }) =>
-      `sluice_process_up{process="${quoted(process)}",instance="${quoted(instance)}"} ${up ? 1 : 0}`,
-  )
-  return [
-    '# HELP sluice_process_up Whether a present process answered this scrape in time.',
-    '# TYPE sluice_process_up gauge',
-    ...samples,
-  ].join('\n')
-}
-
-function quoted(text: string): string {
-  return text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')
+  const help = 'Whether a present process answered this scrape in time.'
+  const observe = ({ process, instance, up }: Identity & { readonly up: boolean }) => ({
+    value: Number(up),
+    labels: { process, instance },
+  })
+  return exposeGauge('sluice_process_up', help, processes.map(observe))
 }
 
 function key({ process, instance }: Identity): string {

@@ -6,6 +6,8 @@
  * 2. Every sample carries `process` and `instance`, so that the texts of many processes can be laid
  *    side by side (`telemetry-exposition.ts`, `telemetry-gather.ts`).
  * 3. It listens nowhere: the edge serves `/metrics` for all.
+ * 4. A gauge shows what is there now, or nothing. The SDK would repeat the last value of a label set
+ *    that is no longer observed, so gauges are asked and written here.
  *
  * Recording one request costs about 1.3 µs (measured: a counter and a histogram).
  */
@@ -13,6 +15,7 @@ import { cpuUsage, memoryUsage } from 'node:process'
 import { PrometheusExporter, PrometheusSerializer } from '@opentelemetry/exporter-prometheus'
 import { resourceFromAttributes } from '@opentelemetry/resources'
 import { MeterProvider } from '@opentelemetry/sdk-metrics'
+import { exposeGauge, type Labels, type Observation } from './telemetry-exposition.ts'
 
 const IDENTITY = /^(process|instance)$/
 const HTTP_BUCKETS_S = [
@@ -24,19 +27,12 @@ const UNMATCHED = 'unmatched'
 const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 const MICROSECONDS = 1_000_000
 
-export type Labels = Readonly<Record<string, string>>
-
 export interface Counter {
   add(value: number, labels?: Labels): void
 }
 
 export interface Histogram {
   record(value: number, labels?: Labels): void
-}
-
-export interface Observation {
-  readonly value: number
-  readonly labels?: Labels
 }
 
 export type Observe = () => Iterable<Observation> | Promise<Iterable<Observation>>
@@ -60,12 +56,10 @@ export interface TelemetryOptions {
   readonly process: string
   /** Unique among the processes of that name. */
   readonly instance: string
-  /** Leave out what describes the process itself; for metrics that belong to nobody's process. */
-  readonly bare?: boolean
 }
 
 export function createTelemetry(options: TelemetryOptions): Telemetry {
-  const { process, instance, bare = false } = options
+  const { process, instance } = options
   const reader = new PrometheusExporter({ preventServerStart: true })
   const serializer = new PrometheusSerializer('', false, IDENTITY, true, true)
   const provider = new MeterProvider({
@@ -81,21 +75,18 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
       description: help,
       advice: { explicitBucketBoundaries: [...buckets] },
     })
-  const gauge = (name: string, help: string, observe: Observe) => {
-    meter.createObservableGauge(name, { description: help }).addCallback(async (result) => {
-      for (const { value, labels } of await observe()) result.observe(value, labels)
+  meter
+    .createObservableCounter('process_cpu_seconds', { description: 'CPU time used.' })
+    .addCallback((result) => {
+      const { user, system } = cpuUsage()
+      result.observe((user + system) / MICROSECONDS)
     })
-  }
 
-  if (!bare) {
-    gauge('process_resident_memory_bytes', 'Resident memory.', () => [{ value: memoryUsage.rss() }])
-    meter
-      .createObservableCounter('process_cpu_seconds', { description: 'CPU time used.' })
-      .addCallback((result) => {
-        const { user, system } = cpuUsage()
-        result.observe((user + system) / MICROSECONDS)
-      })
+  const gauges: Gauge[] = []
+  const gauge = (name: string, help: string, observe: Observe) => {
+    gauges.push({ name, help, observe })
   }
+  gauge('process_resident_memory_bytes', 'Resident memory.', () => [{ value: memoryUsage.rss() }])
 
   return {
     process,
@@ -105,11 +96,33 @@ export function createTelemetry(options: TelemetryOptions): Telemetry {
     gauge,
     recordRequest: requestRecorder(counter, histogram),
     async render() {
-      const { resourceMetrics } = await reader.collect()
-      return `${serializer.serialize(resourceMetrics).trimEnd()}\n`
+      const [{ resourceMetrics }, ...observed] = await Promise.all([
+        reader.collect(),
+        ...gauges.map((one) => readGauge(one, { process, instance })),
+      ])
+      return `${serializer.serialize(resourceMetrics).trimEnd()}\n${observed.join('')}`
     },
     [Symbol.asyncDispose]: () => provider.shutdown(),
   }
+}
+
+interface Gauge {
+  readonly name: string
+  readonly help: string
+  readonly observe: Observe
+}
+
+/** What cannot be observed is absent, and takes no other metric with it. */
+async function readGauge({ name, help, observe }: Gauge, identity: Labels): Promise<string> {
+  const samples: Observation[] = []
+  try {
+    for (const { value, labels } of await observe()) {
+      samples.push({ value, labels: { ...labels, ...identity } })
+    }
+  } catch {
+    return ''
+  }
+  return exposeGauge(name, help, samples)
 }
 
 /** Instruments appear with their first sample, so a process without HTTP shows none of this. */
