@@ -1,0 +1,51 @@
+/** What the executors say of their sandboxes, as one view of all of them. */
+import type { Presence } from '#runtime/presence.ts'
+import type { ComponentStatus } from './probe.ts'
+
+const LEVELS = ['unavailable', 'user', 'full'] as const
+
+type Runtime = 'nodejs' | 'python' | 'rust'
+
+export interface ExecutorsView {
+  readonly sandbox: { readonly level: (typeof LEVELS)[number]; readonly reason?: string }
+  readonly runtimes: Readonly<Record<Runtime, ComponentStatus>>
+}
+
+/** The part of the sandbox's statistics that we read; it came over the wire. */
+interface Said {
+  readonly level?: unknown
+  readonly reason?: unknown
+  readonly runtimes?: Readonly<Record<string, { readonly ok?: unknown } | undefined>>
+}
+
+/** An executor announces `{ sandbox: <its sandbox's statistics> }`. */
+export function viewExecutors(executors: readonly Presence[]): ExecutorsView {
+  const said = executors.map(({ state }) => (state['sandbox'] ?? {}) as Said)
+  const runtimes = {
+    nodejs: runtimeStatus(said, 'nodejs'),
+    python: runtimeStatus(said, 'python'),
+    rust: runtimeStatus(said, 'rust'),
+  }
+  return { sandbox: weakest(said), runtimes }
+}
+
+/** A chain is as strong as its weakest link: code may run on any executor. */
+function weakest(said: readonly Said[]): ExecutorsView['sandbox'] {
+  if (said.length === 0) return { level: 'unavailable', reason: 'no executor is running' }
+  const ranks = said.map(({ level }) => LEVELS.findIndex((known) => known === level))
+  const lowest = Math.max(0, Math.min(...ranks))
+  const level = LEVELS[lowest] ?? 'unavailable'
+  const reason = said.find((one) => one.level === level)?.reason
+  return typeof reason === 'string' ? { level, reason } : { level }
+}
+
+function runtimeStatus(said: readonly Said[], runtime: Runtime): ComponentStatus {
+  // Nobody offers rust yet: not configured, which is not the same as broken.
+  const offered = said.some(({ runtimes }) => runtimes?.[runtime] !== undefined)
+  if (!offered && runtime === 'rust') return 'disabled'
+  const usable = said.filter(
+    ({ level, runtimes }) => level !== 'unavailable' && runtimes?.[runtime]?.ok === true,
+  ).length
+  if (usable === 0) return 'down'
+  return usable === said.length ? 'ok' : 'degraded'
+}

@@ -1,0 +1,100 @@
+/**
+ * GET /health: is the platform well, part by part. One body for the two documents that want it.
+ *
+ * Invariants:
+ * 1. Real probes: JetStream and Postgres are used, processes are those heard of late.
+ * 2. It answers within a second, and asks the servers at most about four times a second.
+ * 3. Only `controller`, `postgres` and `nats` being down make it 503; what is not configured is
+ *    `disabled` and harms nobody.
+ */
+import { readFileSync } from 'node:fs'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { PresenceWatch } from '#runtime/presence.ts'
+import { viewExecutors, type ExecutorsView } from './executors.ts'
+import { createProbe, type ComponentStatus } from './probe.ts'
+import { sharedAnswer } from './shared-answer.ts'
+
+/** Hosts whose document spells a healthy `status` as `ok`. */
+export const LAMBDA_HOSTS: ReadonlySet<string> = new Set(['api.lambda-microservice.example.com'])
+
+const FRESH_MS = 250
+const VERSION = readVersion()
+
+export interface HealthDeps {
+  readonly bus: Pick<Bus, 'jsm' | 'disconnected'>
+  /** Runs `select 1`. */
+  readonly probeDatabase: () => Promise<unknown>
+  readonly presence: PresenceWatch
+  readonly lambdaHosts?: ReadonlySet<string>
+}
+
+export interface HealthBody {
+  readonly status: 'healthy' | 'ok' | 'unhealthy'
+  readonly version: string
+  readonly timestamp: string
+  readonly components: {
+    readonly controller: ComponentStatus
+    readonly redis: ComponentStatus
+    readonly postgres: ComponentStatus
+    readonly nats: ComponentStatus
+    readonly runtimes: ExecutorsView['runtimes']
+  }
+  readonly sandbox: ExecutorsView['sandbox']
+  /** How many of each process are present. */
+  readonly processes: Readonly<Record<string, number>>
+  readonly error?: string
+}
+
+export interface HealthAnswer {
+  readonly status: 200 | 503
+  readonly body: HealthBody
+}
+
+/** `host` is the request's, without its port. */
+export type Health = (host?: string) => Promise<HealthAnswer>
+
+export function createHealth(deps: HealthDeps): Health {
+  const { bus, presence, lambdaHosts = LAMBDA_HOSTS } = deps
+  const probeNats = createProbe(() =>
+    // The client would hold the question until the server is back.
+    bus.disconnected ? Promise.reject(new Error('disconnected')) : bus.jsm.getAccountInfo(),
+  )
+  const probePostgres = createProbe(deps.probeDatabase)
+
+  const examine = sharedAnswer(FRESH_MS, async () => {
+    const [nats, postgres] = await Promise.all([probeNats(), probePostgres()])
+    const processes = count(presence)
+    const { sandbox, runtimes } = viewExecutors(presence.list('executor'))
+    const controller = controllerStatus(processes)
+    const down = [controller, postgres, nats].includes('down')
+    const components = { controller, redis: 'disabled' as const, postgres, nats, runtimes }
+    return { down, timestamp: new Date().toISOString(), components, sandbox, processes }
+  })
+
+  return async (host = '') => {
+    const { down, ...report } = await examine()
+    if (down) {
+      const error = 'Service unavailable'
+      return { status: 503, body: { status: 'unhealthy', error, version: VERSION, ...report } }
+    }
+    const status = lambdaHosts.has(host.toLowerCase()) ? 'ok' : 'healthy'
+    return { status: 200, body: { status, version: VERSION, ...report } }
+  }
+}
+
+/** The pipeline behind the edge: who decides and who projects; without executors nothing runs. */
+function controllerStatus(processes: Readonly<Record<string, number>>): ComponentStatus {
+  if (!processes['handler'] || !processes['projector']) return 'down'
+  return processes['executor'] ? 'ok' : 'degraded'
+}
+
+function count(presence: PresenceWatch): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const { process } of presence.list()) counts[process] = (counts[process] ?? 0) + 1
+  return counts
+}
+
+function readVersion(): string {
+  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}

@@ -1,0 +1,22 @@
+/** The routes that operators and their machines ask: no credentials, no limits, cheap to answer. */
+import type { Env, Hono } from 'hono'
+import { createHealth, type HealthDeps } from './health.ts'
+import { createMetrics, METRICS_CONTENT_TYPE, type MetricsDeps } from './metrics.ts'
+
+export type OperationsDeps = HealthDeps & MetricsDeps
+
+/** `/health/` and what is below it belong to the gateway. */
+export function mountOperations<E extends Env>(app: Hono<E>, deps: OperationsDeps): void {
+  const health = createHealth(deps)
+  const metrics = createMetrics(deps)
+
+  app.get('/health', async (c) => {
+    const { status, body } = await health(new URL(c.req.url).hostname)
+    return c.json(body, status, { 'Cache-Control': 'no-store' })
+  })
+  for (const path of ['/metrics', '/metrics/']) {
+    app.get(path, async (c) =>
+      c.body(await metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE }),
+    )
+  }
+}
