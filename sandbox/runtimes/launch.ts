@@ -1,0 +1,48 @@
+/**
+ * How each interpreter is started inside the sandbox, and what of its memory is not the user's.
+ *
+ * The runner's text arrives on fd 0, so that no file in the sandbox holds it and no folder of ours
+ * has to be readable by the sandbox's uid.
+ */
+import { fileURLToPath } from 'node:url'
+import type { RuntimeName } from '../contract.ts'
+
+export interface Launch {
+  /** The runner that is fed to the interpreter. */
+  readonly runnerPath: string
+  readonly arguments: (memoryClassMb: number) => readonly string[]
+  /** Spares are kept per class; 0 means that one spare serves every memory limit. */
+  readonly memoryClassOf: (memoryMb: number) => number
+}
+
+const at = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** V8's heap is sized when it starts, so a spare of nodejs fits one class of limits only. */
+const memoryClassesMb = [64, 128, 256, 512, 1024, 2048] as const
+const SEMI_SPACE_MB = 8
+
+const nodeBootstrap =
+  "require('node:vm').compileFunction(require('node:fs').readFileSync(0,'utf8'),['require','process']," +
+  "{filename:'runner',importModuleDynamically:undefined})(require,process)"
+
+export const launches: Readonly<Record<RuntimeName, Launch>> = {
+  python: {
+    runnerPath: at('python/runner.py'),
+    arguments: () => [
+      ...['-I', '-S', '-B', '-X', 'utf8', '-c'],
+      "exec(compile(open(0,'rb',closefd=False).read(),'<runner>','exec'),{'__name__':'runner'})",
+    ],
+    memoryClassOf: () => 0,
+  },
+  nodejs: {
+    runnerPath: at('nodejs/runner.cjs'),
+    arguments: (memoryClassMb) => [
+      `--max-old-space-size=${memoryClassMb}`,
+      `--max-semi-space-size=${SEMI_SPACE_MB}`,
+      ...['--v8-pool-size=1', '--no-addons', '--disable-wasm-trap-handler', '--disable-sigusr1'],
+      ...['--no-warnings', '--experimental-vm-modules', '-e', nodeBootstrap],
+    ],
+    memoryClassOf: (memoryMb) =>
+      memoryClassesMb.find((each) => each >= memoryMb) ?? memoryClassesMb.at(-1) ?? memoryMb,
+  },
+}

@@ -1,0 +1,85 @@
+/**
+ * Makes one call on a process: LOAD with the first one, then CALL, then what the answer means.
+ *
+ * Invariants:
+ * 1. LOAD and CALL leave in one write.
+ * 2. A run that ends by time, memory or output, or that breaks the protocol, is answered when its
+ *    process is gone (the caller ends it, if it is not `reusable`).
+ */
+import type { Run, RunResult } from './contract.ts'
+import { failureOf } from './death.ts'
+import { encodeCall, encodeFrame, frameType } from './frames.ts'
+import { LogBuffer } from './logs.ts'
+import { readAnswer } from './outcome.ts'
+import type { SandboxProcess } from './process.ts'
+
+const CALLS_PER_PROCESS = 10_000
+const MEMORY_SHARE_KEPT = 0.8
+const MIB = 1024 * 1024
+
+export interface Served {
+  readonly result: RunResult
+  readonly reusable: boolean
+}
+
+export async function serve(process: SandboxProcess, run: Run): Promise<Served> {
+  const { program, signal } = run
+  signal?.throwIfAborted()
+  const cold = process.calls === 0
+  if (cold) process.cgroup?.limit(program.memoryMb)
+  const logs = new LogBuffer()
+  const onAbort = () => process.kill('aborted')
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const context = JSON.stringify(run.context)
+    const answer = await process.call({
+      makeFrame: (id) =>
+        encodeCall(id, context, run.event, cold ? loadFrame(process, run, id) : undefined),
+      timeoutMs: run.timeoutMs,
+      logs,
+      onSent: run.onStart,
+    })
+    if (answer.kind === 'death') {
+      signal?.throwIfAborted()
+      const error = failureOf(answer.death, {
+        timeoutMs: run.timeoutMs,
+        memoryMb: program.memoryMb,
+      })
+      const usage = { durationMs: answer.wallMs, cpuMs: 0, memoryBytes: 0, cold }
+      return { result: result({ ok: false, error }, usage, logs), reusable: false }
+    }
+    const limits = { wallMs: answer.wallMs, memoryMb: program.memoryMb }
+    const reading = readAnswer(answer.frame, limits)
+    const reusable =
+      reading.reusable &&
+      process.calls < CALLS_PER_PROCESS &&
+      (await hasMemoryLeft(process, reading.usage.memoryBytes, program.memoryMb))
+    return { result: result(reading.outcome, { ...reading.usage, cold }, logs), reusable }
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+function loadFrame(process: SandboxProcess, run: Run, id: number): Buffer {
+  const { program } = run
+  const dataBytes =
+    program.runtime === 'python' ? process.base.dataBytes + program.memoryMb * MIB : undefined
+  const load = JSON.stringify({ code: program.code, env: program.env, dataBytes })
+  return encodeFrame(frameType.load, id, load)
+}
+
+function result(
+  outcome: RunResult['outcome'],
+  usage: RunResult['usage'],
+  logs: LogBuffer,
+): RunResult {
+  return { outcome, usage, logs: logs.lines(), logsTruncated: logs.truncated }
+}
+
+/** The peak comes for free with each answer; only a high one is worth a look at the present. */
+async function hasMemoryLeft(process: SandboxProcess, peakBytes: number, memoryMb: number) {
+  const kept = process.base.residentBytes + MEMORY_SHARE_KEPT * memoryMb * MIB
+  if (peakBytes < kept) return true
+  const memory = await process.memory()
+  return memory !== null && memory.residentBytes < kept
+}

@@ -1,0 +1,163 @@
+/**
+ * The spares: confined interpreters that have never seen user code, ready to be claimed.
+ *
+ * Invariants:
+ * 1. What is taken never comes back.
+ * 2. The default class of each runtime is always refilled; another memory class keeps one spare for
+ *    a while after it was asked for, so that a function with its own limit starts cold only once.
+ * 3. Refilling waits a little after a claim: starting a child blocks the event loop for 1 to 2 ms,
+ *    which the run that made the claim must not pay for.
+ */
+import { LIMITS, type RuntimeName } from './contract.ts'
+import type { SandboxProcess } from './process.ts'
+import { launches } from './runtimes/launch.ts'
+
+const REFILL_DELAY_MS = 8
+const RETRY_DELAY_MS = 1000
+const STARTING_AT_ONCE = 2
+const CLASS_KEPT_MS = 10 * 60_000
+
+interface Shelf {
+  readonly runtime: RuntimeName
+  readonly memoryClassMb: number
+  readonly spares: SandboxProcess[]
+  starting: number
+  /** Runs that wait for a spare of this shelf right now. */
+  wanted: number
+  lastAskedAt: number
+  lastFailure: Error | undefined
+}
+
+export interface ShelvesOptions {
+  readonly sparesPerRuntime: number
+  readonly start: (runtime: RuntimeName, memoryClassMb: number) => SandboxProcess
+  /** May another process be started? If not, it has tried to make room. */
+  readonly makeRoom: () => boolean
+  readonly onSpare: (runtime: RuntimeName, memoryClassMb: number) => void
+  readonly onFailure: (runtime: RuntimeName, memoryClassMb: number, error: Error) => void
+}
+
+export class Shelves {
+  readonly #options: ShelvesOptions
+  readonly #shelves = new Map<string, Shelf>()
+  readonly #timers = new Set<NodeJS.Timeout>()
+  #closed = false
+
+  constructor(options: ShelvesOptions, runtimes: readonly RuntimeName[]) {
+    this.#options = options
+    for (const runtime of runtimes) {
+      this.#shelf(runtime, launches[runtime].memoryClassOf(LIMITS.memoryMbDefault))
+    }
+  }
+
+  get count(): number {
+    let count = 0
+    for (const shelf of this.#shelves.values()) count += shelf.spares.length
+    return count
+  }
+
+  get starting(): number {
+    let count = 0
+    for (const shelf of this.#shelves.values()) count += shelf.starting
+    return count
+  }
+
+  take(runtime: RuntimeName, memoryClassMb: number): SandboxProcess | undefined {
+    const shelf = this.#shelf(runtime, memoryClassMb)
+    shelf.lastAskedAt = performance.now()
+    for (;;) {
+      const spare = shelf.spares.pop()
+      if (spare === undefined) return undefined
+      if (!spare.alive) continue
+      this.#refillSoon(shelf, REFILL_DELAY_MS)
+      return spare
+    }
+  }
+
+  /** Says how many runs wait for this kind; starts what is missing at once. */
+  want(runtime: RuntimeName, memoryClassMb: number, change: 1 | -1): void {
+    const shelf = this.#shelf(runtime, memoryClassMb)
+    shelf.wanted += change
+    if (change === 1) this.#refill(shelf)
+  }
+
+  /** Resolves when each shelf has been filled to its first spare. */
+  fill(): void {
+    for (const shelf of this.#shelves.values()) this.#refill(shelf)
+  }
+
+  close(): SandboxProcess[] {
+    this.#closed = true
+    for (const timer of this.#timers) clearTimeout(timer)
+    this.#timers.clear()
+    return [...this.#shelves.values()].flatMap((shelf) => shelf.spares.splice(0))
+  }
+
+  #shelf(runtime: RuntimeName, memoryClassMb: number): Shelf {
+    const key = `${runtime} ${memoryClassMb}`
+    let shelf = this.#shelves.get(key)
+    if (shelf === undefined) {
+      const lastAskedAt = -Infinity
+      const counters = { starting: 0, wanted: 0, lastAskedAt, lastFailure: undefined }
+      shelf = { runtime, memoryClassMb, spares: [], ...counters }
+      this.#shelves.set(key, shelf)
+    }
+    return shelf
+  }
+
+  #target(shelf: Shelf): number {
+    const { runtime, memoryClassMb } = shelf
+    if (memoryClassMb === launches[runtime].memoryClassOf(LIMITS.memoryMbDefault)) {
+      return this.#options.sparesPerRuntime
+    }
+    return performance.now() - shelf.lastAskedAt < CLASS_KEPT_MS ? 1 : 0
+  }
+
+  #refillSoon(shelf: Shelf, delayMs: number): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer)
+      this.#refill(shelf)
+    }, delayMs)
+    this.#timers.add(timer)
+  }
+
+  #refill(shelf: Shelf): void {
+    const missing = () =>
+      Math.max(this.#target(shelf), shelf.wanted) - shelf.spares.length - shelf.starting
+    while (!this.#closed && missing() > 0 && shelf.starting < STARTING_AT_ONCE) {
+      if (!this.#options.makeRoom()) return
+      this.#startOne(shelf)
+    }
+  }
+
+  #startOne(shelf: Shelf): void {
+    const { runtime, memoryClassMb } = shelf
+    shelf.starting += 1
+    const spare = this.#options.start(runtime, memoryClassMb)
+    spare.ready.then(
+      () => {
+        shelf.starting -= 1
+        shelf.lastFailure = undefined
+        shelf.spares.push(spare)
+        // A spare that dies on the shelf is replaced.
+        spare.closed.then(() => this.#drop(shelf, spare)).catch(() => {})
+        this.#options.onSpare(runtime, memoryClassMb)
+        this.#refill(shelf)
+      },
+      (error: unknown) => {
+        shelf.starting -= 1
+        if (this.#closed) return
+        shelf.lastFailure = error instanceof Error ? error : new Error(String(error))
+        this.#options.onFailure(runtime, memoryClassMb, shelf.lastFailure)
+        this.#refillSoon(shelf, RETRY_DELAY_MS)
+      },
+    )
+  }
+
+  #drop(shelf: Shelf, spare: SandboxProcess): void {
+    const at = shelf.spares.indexOf(spare)
+    if (at < 0) return
+    shelf.spares.splice(at, 1)
+    if (!this.#closed) this.#refillSoon(shelf, REFILL_DELAY_MS)
+  }
+}

@@ -1,0 +1,75 @@
+/**
+ * Starts the child behind a sandboxed process and hands out its channels.
+ *
+ * Invariants:
+ * 1. The child inherits six descriptors and an empty environment, nothing else of the host.
+ * 2. The filter is opened anew for each child: bubblewrap reads from the shared position.
+ */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, openSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { Cgroup } from './cgroup.ts'
+import { fd } from './confinement.ts'
+import type { SandboxUser } from './interpreters.ts'
+
+export interface SpawnOptions {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly runnerPath: string
+  readonly filterPath: string
+  readonly user: SandboxUser | undefined
+  readonly memoryMb: number
+  readonly cgroup?: (() => Promise<Cgroup>) | undefined
+  /** Told of what went wrong after the process itself was gone. */
+  readonly onTrouble?: (error: unknown) => void
+}
+
+export interface Spawned {
+  readonly child: ChildProcess
+  readonly control: Socket
+  readonly stdout: Socket
+  readonly stderr: Socket
+  /** The interpreter's pid as the host sees it; never settles if bubblewrap fails before that. */
+  readonly childPid: Promise<number>
+}
+
+export function spawnConfined(options: SpawnOptions): Spawned {
+  const runner = openSync(options.runnerPath, 'r')
+  const filter = openSync(options.filterPath, 'r')
+  try {
+    const child = spawn(options.command, [...options.args], {
+      cwd: '/',
+      env: {},
+      ...options.user,
+      stdio: [runner, 'pipe', 'pipe', 'pipe', filter, 'pipe'],
+    })
+    // Node's pipes are sockets, which its types do not tell.
+    const channels = child.stdio as unknown as Socket[]
+    const [, stdout, stderr, control] = channels
+    const info = channels[fd.info] as Socket
+    return {
+      child,
+      control: control as Socket,
+      stdout: stdout as Socket,
+      stderr: stderr as Socket,
+      childPid: readChildPid(info),
+    }
+  } finally {
+    closeSync(runner)
+    closeSync(filter)
+  }
+}
+
+/** Bubblewrap writes `{"child-pid": n, …}` before it lets the child go on. */
+function readChildPid(info: Socket): Promise<number> {
+  return new Promise((resolve) => {
+    let text = ''
+    info.setEncoding('utf8')
+    info.on('error', () => {})
+    info.on('data', (part: string) => {
+      text += part
+      const pid = /"child-pid":\s*(\d+)\s*[,}\n]/.exec(text)?.[1]
+      if (pid !== undefined) resolve(Number(pid))
+    })
+  })
+}
