@@ -9,7 +9,7 @@
 
 export type ComponentStatus = 'ok' | 'degraded' | 'down' | 'disabled'
 
-export const PROBE_LIMIT_MS = 800
+const PROBE_LIMIT_MS = 700
 /** Slower than this is degraded: it works, but nobody will like it. */
 const SLOW_MS = 250
 const ABANDON_AFTER_MS = 5_000

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict'
+import { isAbsolute } from 'node:path'
+import { describe, it } from 'node:test'
+import { ConfigError, required, resolveConfig } from '#runtime/config.ts'
+
+describe('configuration', () => {
+  it('is total and frozen when nothing is given', () => {
+    const config = resolveConfig({})
+    assert.equal(config.host, '127.0.0.1')
+    assert.equal(config.port, 8000)
+    assert.equal(config.natsUrl, undefined)
+    assert.equal(config.logLevel, 'info')
+    assert.ok(isAbsolute(config.home))
+    assert.ok(Object.isFrozen(config))
+  })
+
+  it('takes what is given, and empty or blank counts as not given', () => {
+    const given = { PORT: '0', LOG_LEVEL: 'debug', NATS_URL: ' nats://n:4222 ', DATABASE_URL: ' ' }
+    const config = resolveConfig(given)
+    assert.equal(config.port, 0)
+    assert.equal(config.logLevel, 'debug')
+    assert.equal(config.natsUrl, 'nats://n:4222')
+    assert.equal(config.databaseUrl, undefined)
+  })
+
+  const wrong = { PORT: '80a', LOG_LEVEL: 'loud', MAX_BODY_BYTES: '1.5', EVENT_TTL_DAYS: '-1' }
+  for (const [name, value] of Object.entries(wrong)) {
+    it(`stops the start on ${name}=${value} and says how to set it`, () => {
+      const resolve = () => resolveConfig({ [name]: value })
+      assert.throws(resolve, (error) => {
+        assert.ok(error instanceof ConfigError)
+        assert.equal(error.code, 'CONFIG_INVALID')
+        assert.ok(error.message.includes(name) && error.message.includes(value))
+        return /environment.*\.env/.test(error.message)
+      })
+    })
+  }
+
+  it('refuses a port that cannot be one', () => {
+    assert.throws(() => resolveConfig({ PORT: '65536' }), ConfigError)
+    assert.equal(resolveConfig({ PORT: '65535' }).port, 65_535)
+  })
+
+  it('listens without credentials on loopback only', () => {
+    for (const host of ['127.0.0.1', '127.9.9.9', 'localhost', '::1']) {
+      assert.equal(resolveConfig({ HOST: host }).host, host)
+    }
+    for (const host of [
+      '0.0.0.0',
+      '::',
+      '10.0.0.1',
+      '127.0.0.1.example.com',
+      'localhost.example',
+    ]) {
+      assert.throws(() => resolveConfig({ HOST: host }), ConfigError, host)
+    }
+  })
+
+  it('names the variable that a lone process cannot live without', () => {
+    const config = resolveConfig({ NATS_URL: 'nats://n' })
+    assert.equal(required(config, 'natsUrl'), 'nats://n')
+    assert.throws(() => required(config, 'databaseUrl'), /DATABASE_URL.*npm start/)
+  })
+})
