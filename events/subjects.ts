@@ -44,6 +44,8 @@ export const signals = {
   projected: 'ops.projected',
   /** Asked of the projector: say it again. */
   whereProjected: 'ops.projected.ask',
+  /** Every edge, after each function event that it has read: how far it has come. */
+  defined: 'ops.defined',
   /** Every process, once a second. */
   presence: 'ops.presence',
   /** Asked of every process: its metrics in the Prometheus text format. */

@@ -10,7 +10,13 @@
  * 3. `stop` first ends delivery; afterwards no `onMessage` comes.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import { DeliverPolicy, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream'
+import {
+  DeliverPolicy,
+  JetStreamApiError,
+  type Consumer,
+  type ConsumerMessages,
+  type JsMsg,
+} from '@nats-io/jetstream'
 import type { DurableConfig } from '../streams.ts'
 import type { Bus } from './bus.ts'
 import { ensureDurable } from './ensure.ts'
@@ -18,6 +24,7 @@ import { ensureDurable } from './ensure.ts'
 const RESTART_FIRST_MS = 50
 const RESTART_MAX_MS = 2_000
 
+const CONSUMER_NOT_FOUND = 10014
 const FATAL = new Set(['consumer_deleted', 'consumer_not_found', 'stream_not_found'])
 
 export interface Consumption {
@@ -46,6 +53,26 @@ export interface OrderedOptions extends Common {
   /** Delivers only the newest message of each subject, then all that follow. */
   readonly lastPerSubject?: boolean
   readonly headersOnly?: boolean
+}
+
+export interface ExistingOptions extends Common {
+  readonly name: string
+  /** The durable does not exist (any more); the consumption has ended. */
+  readonly onGone: () => void
+}
+
+/** Reads through a durable that somebody else makes and deletes. */
+export function consumeExisting(bus: Bus, options: ExistingOptions): Consumption {
+  const { stream, name } = options
+  return keepConsuming(options, async () => {
+    try {
+      return await bus.js.consumers.get(stream, name)
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error
+      options.onGone()
+      return undefined
+    }
+  })
 }
 
 export function consumeDurable(bus: Bus, options: DurableOptions): Consumption {
@@ -81,14 +108,16 @@ export function consumeInOrder(bus: Bus, options: OrderedOptions): Consumption {
   })
 }
 
-function keepConsuming(options: Common, open: () => Promise<Consumer>): Consumption {
+/** `open` resolves with undefined when there is nothing to consume any more. */
+function keepConsuming(options: Common, open: () => Promise<Consumer | undefined>): Consumption {
   const { onMessage, maxMessages, onTrouble, stream } = options
   const stopping = new AbortController()
   let messages: ConsumerMessages | undefined
 
   const once = async () => {
     const consumer = await open()
-    if (stopping.signal.aborted) return
+    if (consumer === undefined) stopping.abort()
+    if (consumer === undefined || stopping.signal.aborted) return
     messages = await consumer.consume({ callback: onMessage, max_messages: maxMessages })
     for await (const status of messages.status()) {
       const { type } = status

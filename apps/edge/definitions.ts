@@ -1,0 +1,123 @@
+/**
+ * The functions as the edge needs them for every invocation, in memory: read from EVENTS at start,
+ * kept current from there. How all edges stay in step: `agreement.ts`.
+ */
+import type { JsMsg } from '@nats-io/jetstream'
+import { functionNotFound } from '#domain/function.ts'
+import type { FunctionEvent, FunctionVersion } from '#events/functions.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { EVENTS } from '#events/streams.ts'
+import { filters, parseFunctionEvent } from '#events/subjects.ts'
+import type { Log } from '#runtime/log.ts'
+import { untilDone } from '#runtime/retry.ts'
+import { eventValidator, type ValidateEvent } from './http/validate.ts'
+
+export interface Defined extends FunctionVersion {
+  /** Where on EVENTS this version stands. */
+  readonly seq: number
+  /** Checks an event against the function's own schema, if it has one. */
+  readonly validateEvent: ValidateEvent | undefined
+}
+
+export interface DefinitionsOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+export class Definitions implements AsyncDisposable {
+  readonly #options: DefinitionsOptions
+  readonly #functions = new Map<number, Defined>()
+  readonly #consumption: Consumption
+  /** Messages are read one after another, also those that lie in the object store. */
+  #reading: Promise<void> = Promise.resolve()
+  #position = 0
+  #onRead: (position: number) => void = () => undefined
+
+  private constructor(options: DefinitionsOptions) {
+    this.#options = options
+    this.#consumption = consumeInOrder(options.bus, {
+      stream: EVENTS,
+      filter: filters.functionEvents,
+      from: 1,
+      lastPerSubject: true,
+      maxMessages: 1_000,
+      onMessage: (message) => {
+        this.#reading = this.#reading.then(() => this.#read(message))
+      },
+      onTrouble: options.log.warn,
+    })
+  }
+
+  /** Resolves when everything that the log holds has been read. */
+  static async open(options: DefinitionsOptions): Promise<Definitions> {
+    const newest = await options.bus.jsm.streams.getMessage(EVENTS, {
+      last_by_subj: filters.functionEvents,
+    })
+    const definitions = new Definitions(options)
+    const end = newest?.seq ?? 0
+    if (end > 0) {
+      await new Promise<void>((resolve) => {
+        definitions.#onRead = (position) => {
+          if (position >= end) resolve()
+        }
+      })
+    }
+    return definitions
+  }
+
+  /** The last sequence of EVENTS that has been read here. */
+  get position(): number {
+    return this.#position
+  }
+
+  get size(): number {
+    return this.#functions.size
+  }
+
+  /** Tells of each step of `position`. */
+  onRead(callback: (position: number) => void): void {
+    this.#onRead = callback
+  }
+
+  /** The newest version; throws a `Problem` if there is none. */
+  get(functionId: number, owner: string): Defined {
+    const defined = this.#functions.get(functionId)
+    if (defined === undefined || defined.owner !== owner) throw functionNotFound(functionId)
+    return defined
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#consumption.stop()
+    await this.#reading
+  }
+
+  async #read(message: JsMsg): Promise<void> {
+    const { payloads, log, signal } = this.#options
+    const about = parseFunctionEvent(message.subject)
+    if (about?.fact === 'deleted') {
+      this.#functions.delete(about.functionId)
+    } else if (about !== undefined) {
+      const open = async () => payloads.open<FunctionEvent>(message)
+      try {
+        this.#define(await untilDone(open, { what: 'definition', log, signal }), message.seq)
+      } catch (error) {
+        if (!signal.aborted) throw error
+        return
+      }
+    }
+    this.#position = message.seq
+    this.#onRead(message.seq)
+  }
+
+  #define(event: FunctionEvent, seq: number): void {
+    if (event.type === 'function.deleted') return
+    const { definition, function_id } = event.data
+    const params = definition.schema?.params
+    const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
+    this.#functions.set(function_id, { ...event.data, seq, validateEvent })
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * Request bodies: read whole within a bound, then understood as JSON within a depth.
+ *
+ * Read from Node's own stream, not through the web `Request`: that costs 10 µs a request.
+ */
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '#domain/problem.ts'
+import type { Json } from '#events/jobs.ts'
+
+/** Arrays and objects inside one another; deeper ones would break whoever serialises them. */
+const DEPTH_MAX = 512
+
+export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Json> {
+  return parseJson(await readText(incoming, maxBytes))
+}
+
+/** An absent body is `undefined`. */
+export async function readOptionalJson(
+  incoming: IncomingMessage,
+  maxBytes: number,
+): Promise<Json | undefined> {
+  if (!hasBody(incoming)) return undefined
+  const text = await readText(incoming, maxBytes)
+  return text === '' ? undefined : parseJson(text)
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const { 'content-length': length, 'transfer-encoding': encoding } = headers
+  return encoding !== undefined || (length !== undefined && length !== '0')
+}
+
+async function readText(incoming: IncomingMessage, maxBytes: number): Promise<string> {
+  if (hasBody(incoming)) requireJson(incoming)
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const bytes = await collect(incoming, maxBytes)
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch (error) {
+    throw new Problem('INVALID_JSON', 'The body is not valid UTF-8.', undefined, { cause: error })
+  }
+}
+
+function requireJson({ headers }: IncomingMessage): void {
+  const type = (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? ''
+  if (type !== 'application/json' && !/^application\/[\w.-]+\+json$/.test(type)) {
+    throw new Problem('UNSUPPORTED_MEDIA_TYPE', 'The body must be application/json.', {
+      field: 'Content-Type',
+      given: headers['content-type'] ?? null,
+    })
+  }
+  const encoding = headers['content-encoding'] ?? 'identity'
+  if (encoding !== 'identity') {
+    throw new Problem('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed.', {
+      field: 'Content-Encoding',
+      given: encoding,
+    })
+  }
+}
+
+function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    incoming.on('data', (chunk: Buffer) => {
+      size += chunk.length
+      if (size <= maxBytes) chunks.push(chunk)
+      else reject(tooLarge(maxBytes))
+    })
+    incoming.on('end', () => {
+      const [only] = chunks
+      resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
+    })
+    const broken = () => reject(new Problem('INVALID_REQUEST', 'The body did not arrive whole.'))
+    incoming.on('aborted', broken)
+    incoming.on('error', broken)
+  })
+}
+
+function tooLarge(maxBytes: number): Problem {
+  return new Problem('PAYLOAD_TOO_LARGE', `The body is larger than ${maxBytes} bytes.`, {
+    max_bytes: maxBytes,
+  })
+}
+
+function parseJson(text: string): Json {
+  if (text.trim() === '') throw new Problem('INVALID_JSON', 'The body is empty.')
+  requireDepth(text)
+  try {
+    return JSON.parse(text) as Json
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'it does not parse'
+    throw new Problem('INVALID_JSON', `The body is not valid JSON: ${why}`, undefined, {
+      cause: error,
+    })
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN_BRACKET = 0x5b
+const CLOSE_BRACKET = 0x5d
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+
+function requireDepth(text: string): void {
+  let depth = 0
+  let quoted = false
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (quoted) {
+      if (code === BACKSLASH) i++
+      else if (code === QUOTE) quoted = false
+    } else if (code === QUOTE) quoted = true
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
+      if (++depth > DEPTH_MAX) {
+        throw new Problem('INVALID_REQUEST', `The body nests deeper than ${DEPTH_MAX} levels.`, {
+          max_depth: DEPTH_MAX,
+        })
+      }
+    } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
+  }
+}

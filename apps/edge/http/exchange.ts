@@ -1,0 +1,180 @@
+/**
+ * One request and its answer, as every surface sees them.
+ *
+ * Invariants:
+ * 1. Every answer carries `X-Request-Id`, and every problem is rendered by its surface: whatever a
+ *    handler throws, the client gets that surface's own format.
+ * 2. No header is touched once the response exists: that would cost two thirds of the throughput.
+ * 3. The edge holds at most `maxConcurrent` requests; one more is told to come back.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import type { HttpBindings } from '@hono/node-server'
+import type { Context, Hono } from 'hono'
+import { Problem } from '#domain/problem.ts'
+import type { Cause } from '#events/envelope.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Telemetry } from '#runtime/telemetry.ts'
+import { continueTrace } from '#runtime/trace.ts'
+
+const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
+
+export type App = Hono<{ Bindings: HttpBindings }>
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
+export interface Exchange {
+  readonly incoming: IncomingMessage
+  readonly requestId: string
+  /** What every message that comes of this request carries on. */
+  readonly cause: Cause
+  param(name: string): string
+  query(name: string): string | undefined
+  header(name: string): string | undefined
+}
+
+export interface Answer {
+  readonly status: number
+  /** JSON text; none: no content. */
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+export type Handle = (exchange: Exchange) => Promise<Answer> | Answer
+
+/** How one API says no. */
+export interface Dialect {
+  readonly contentType: string
+  render(problem: Problem, requestId: string): Answer
+}
+
+export interface RouterOptions {
+  readonly app: App
+  readonly dialect: Dialect
+  readonly telemetry: Telemetry
+  readonly log: Log
+  readonly admission: Admission
+}
+
+/** Counts the requests in progress over all surfaces. */
+export class Admission {
+  readonly #max: number
+  #current = 0
+
+  constructor(max: number) {
+    this.#max = max
+  }
+
+  get current(): number {
+    return this.#current
+  }
+
+  enter(): boolean {
+    if (this.#current >= this.#max) return false
+    this.#current++
+    return true
+  }
+
+  leave(): void {
+    this.#current--
+  }
+}
+
+export class Router {
+  readonly #options: RouterOptions
+  readonly #methods = new Map<string, Method[]>()
+
+  constructor(options: RouterOptions) {
+    this.#options = options
+  }
+
+  on(method: Method, template: string, handle: Handle): void {
+    this.#methods.set(template, [...(this.#methods.get(template) ?? []), method])
+    this.#options.app.on(method, template, (context) => this.#answer(context, template, handle))
+  }
+
+  /** Call it after the last `on`: refuses the methods that a path does not have. */
+  close(): void {
+    for (const [template, methods] of this.#methods) {
+      const allow = methods.includes('GET') ? [...methods, 'HEAD'] : methods
+      this.#options.app.all(template, (context) =>
+        this.#answer(context, template, () => {
+          throw new MethodNotAllowed(context.req.method, allow)
+        }),
+      )
+    }
+  }
+
+  async #answer(
+    context: Context<{ Bindings: HttpBindings }>,
+    template: string,
+    handle: Handle,
+  ): Promise<Response> {
+    const { dialect, telemetry, admission } = this.#options
+    const startedAt = performance.now()
+    const { incoming } = context.env
+    const given = incoming.headers['x-request-id']
+    const requestId =
+      typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+    const admitted = admission.enter()
+    let answer: Answer
+    try {
+      if (!admitted) throw new Problem('OVERLOADED', 'Too many requests at once.')
+      const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
+      answer = await handle({
+        incoming,
+        requestId,
+        cause: { correlationid: requestId, traceparent },
+        param: (name) => context.req.param(name) ?? '',
+        query: (name) => context.req.query(name),
+        header: (name) => context.req.header(name),
+      })
+    } catch (error) {
+      const problem = asProblem(error)
+      this.#report(problem, requestId, context.req.path)
+      answer = dialect.render(problem, requestId)
+    } finally {
+      if (admitted) admission.leave()
+    }
+    const durationMs = performance.now() - startedAt
+    telemetry.recordRequest(context.req.method, template, answer.status, durationMs)
+    return respond(answer, requestId, dialect.contentType, incoming)
+  }
+
+  #report(problem: Problem, requestId: string, path: string): void {
+    const { log } = this.#options
+    const fields = { requestId, path, code: problem.code, message: problem.message }
+    if (problem.code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
+    else log.info('request_refused', fields)
+  }
+}
+
+export class MethodNotAllowed extends Problem {
+  readonly allow: readonly string[]
+  constructor(method: string, allow: readonly string[]) {
+    super('METHOD_NOT_ALLOWED', `${method} is not allowed here.`, { allow })
+    this.allow = allow
+  }
+}
+
+export function respond(
+  { status, body, headers }: Answer,
+  requestId: string,
+  contentType: string,
+  incoming: IncomingMessage,
+): Response {
+  const always = { 'x-request-id': requestId, 'cache-control': 'no-store' }
+  // A body that nobody reads would be taken for the next request on this connection.
+  const close = !incoming.complete && hasBody(incoming) ? { connection: 'close' } : undefined
+  const type = body === undefined ? undefined : { 'content-type': contentType }
+  return new Response(body ?? null, { status, headers: { ...always, ...type, ...close, ...headers } })
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+}
+
+/** What nobody foresaw is ours: told to the log in full, to the client not at all. */
+export function asProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  return new Problem('INTERNAL', 'Something went wrong on our side.', undefined, { cause: error })
+}

@@ -1,0 +1,88 @@
+/**
+ * The HTTP server under all surfaces, with its bounds: Node's defaults wait five minutes for a body
+ * that does not come.
+ *
+ * Invariant: `close` stops listening at once, lets the requests in progress end, and then closes
+ * every connection.
+ */
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 30_000
+const KEEP_ALIVE_MS = 65_000
+const CHECK_EVERY_MS = 5_000
+const MAX_HEADER_BYTES = 16 * 1024
+const MAX_CONNECTIONS = 10_000
+const MAX_HEADERS = 100
+
+const STATUS_TEXT: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  431: 'Request Header Fields Too Large',
+}
+
+export interface HttpServer extends AsyncDisposable {
+  readonly port: number
+}
+
+export interface ServeOptions {
+  readonly host: string
+  readonly port: number
+  readonly fetch: Parameters<typeof getRequestListener>[0]
+  /** The body of an answer to bytes that are no HTTP request. */
+  readonly malformed: (status: number) => string
+}
+
+export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
+  const { host, port, fetch, malformed } = options
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      connectionsCheckingInterval: CHECK_EVERY_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      noDelay: true,
+    },
+    getRequestListener(fetch, { overrideGlobalObjects: true }),
+  )
+  server.maxConnections = MAX_CONNECTIONS
+  server.maxHeadersCount = MAX_HEADERS
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === 'ECONNRESET' || !socket.writable) return
+    const status = statusOf(error)
+    const body = malformed(status)
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_TEXT[status]}\r\nContent-Type: application/json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    )
+  })
+  await listen(server, host, port)
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeIdleConnections()
+      const idle = setInterval(() => server.closeIdleConnections(), 50)
+      await closed
+      clearInterval(idle)
+    },
+  }
+}
+
+function statusOf({ code }: NodeJS.ErrnoException): number {
+  if (code === 'HPE_HEADER_OVERFLOW') return 431
+  return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? 408 : 400
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}

@@ -1,0 +1,179 @@
+/**
+ * Invocations: an event in, a finished or an accepted job out.
+ *
+ * Two ways, and what each promises:
+ * - a call goes through CALLS (memory): the answer is the outcome, which is on disk by then;
+ * - a command goes through COMMANDS (fsynced): the answer is the acceptance, and whoever prefers to
+ *   wait gets the outcome instead if it comes in time.
+ * Whatever may be answered with 202 is a command.
+ */
+import { headers as newHeaders } from '@nats-io/nats-core'
+import { Problem } from '#domain/problem.ts'
+import { envelope, type Cause } from '#events/envelope.ts'
+import { jobMessageId, type JobEnded, type Json, type RunJob } from '#events/jobs.ts'
+import type { Appender } from '#events/jetstream/append.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Ids } from '#events/jetstream/ids.ts'
+import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
+import { RpcError } from '#events/jetstream/rpc.ts'
+import { DEADLINE_HEADER, REPLY_HEADER, type JobReply, type JobReplyEnd } from '#events/replies.ts'
+import { CALL_GRACE_MS, EVENTS } from '#events/streams.ts'
+import { subjects } from '#events/subjects.ts'
+import type { Defined } from './definitions.ts'
+import { stored } from './function-commands.ts'
+import type { Preference } from './http/prefer.ts'
+
+export type Invoked =
+  | { readonly kind: 'ended'; readonly end: JobReplyEnd }
+  | { readonly kind: 'accepted'; readonly job: AcceptedJob }
+
+export interface AcceptedJob {
+  readonly job_id: number
+  readonly function_id: number
+  readonly function_version: number
+  readonly accepted_at: string
+}
+
+export interface InvocationsOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly appender: Appender
+  readonly jobIds: Ids
+}
+
+export class Invocations {
+  readonly #options: InvocationsOptions
+
+  constructor(options: InvocationsOptions) {
+    this.#options = options
+  }
+
+  async invoke(
+    defined: Defined,
+    input: Json,
+    { respondAsync, waitMs }: Preference,
+    cause: Cause,
+  ): Promise<Invoked> {
+    defined.validateEvent?.(input)
+    const taking = this.#options.jobIds.take()
+    const jobId = typeof taking === 'number' ? taking : await taking
+    const command = runJob(defined, jobId, input, cause)
+    const mayAnswerAccepted =
+      respondAsync || waitMs !== undefined || defined.definition.execution_type === 'async'
+    if (!mayAnswerAccepted) return this.#call(defined, command)
+    return this.#accept(defined, command, waitMs ?? 0)
+  }
+
+  async #call({ definition, function_id }: Defined, command: RunJob): Promise<Invoked> {
+    const { bus } = this.#options
+    const { timeout_ms, runtime } = definition
+    const waitMs = timeout_ms + CALL_GRACE_MS
+    const subject = subjects.call(runtime, function_id)
+    const sealing = this.#options.payloads.seal(command, 'as-long-as-the-log')
+    const sealed = sealing instanceof Promise ? await sealing : sealing
+    const { inbox, reply, cancel } = bus.rpc.expect(subject, waitMs)
+    const headers = this.#headers(command, sealed)
+    headers.set(REPLY_HEADER, inbox)
+    headers.set(DEADLINE_HEADER, String(Date.now() + waitMs))
+    headers.set('Nats-Msg-Id', command.id)
+    // Two answers: the stream's, that it has the call, and the executor's, with the outcome.
+    const taken = bus.rpc.request(subject, sealed.payload, { timeoutMs: waitMs, headers })
+    const refused = taken.then((ack) => {
+      const { error } = ack.json<{ error?: { description: string } }>()
+      if (error !== undefined) throw new Problem('UNAVAILABLE', 'No call is taken at the moment.')
+    })
+    try {
+      const first = await Promise.race([reply, refused])
+      return { kind: 'ended', end: await this.#endOf(first ?? (await reply)) }
+    } catch (error) {
+      cancel()
+      throw callProblem(error, command)
+    }
+  }
+
+  async #accept(
+    { definition, function_id }: Defined,
+    command: RunJob,
+    waitMs: number,
+  ): Promise<Invoked> {
+    const { payloads, appender, bus } = this.#options
+    const subject = subjects.runJob(definition.runtime, function_id)
+    const sealing = payloads.seal(command, 'as-long-as-the-log')
+    const { payload, headers = [] } = sealing instanceof Promise ? await sealing : sealing
+    const waiting = waitMs > 0 ? bus.rpc.expect(subject, waitMs) : undefined
+    const trace = ['traceparent', command.traceparent ?? ''] as const
+    await stored(
+      appender.append({
+        subject,
+        id: command.id,
+        payload,
+        headers: [...headers, trace, ...(waiting ? [[REPLY_HEADER, waiting.inbox] as const] : [])],
+      }),
+    )
+    const end = waiting && (await this.#endInTime(waiting.reply))
+    if (end !== undefined) return { kind: 'ended', end }
+    const { job_id, function_version, accepted_at } = command.data
+    return { kind: 'accepted', job: { job_id, function_id, function_version, accepted_at } }
+  }
+
+  /** Accepted it is in any case: whatever keeps the outcome away, the answer is 202. */
+  async #endInTime(reply: Promise<Reply>): Promise<JobReplyEnd | undefined> {
+    try {
+      return await this.#endOf(await reply)
+    } catch {
+      return undefined
+    }
+  }
+
+  #headers(command: RunJob, sealed: Sealed) {
+    const headers = newHeaders()
+    for (const [name, value] of sealed.headers ?? []) headers.set(name, value)
+    if (command.traceparent !== undefined) headers.set('traceparent', command.traceparent)
+    return headers
+  }
+
+  async #endOf(reply: Reply): Promise<JobReplyEnd> {
+    const { seq, end } = reply.json<JobReply>()
+    if (end !== undefined) return end
+    const message = await this.#options.bus.jsm.streams.getMessage(EVENTS, { seq })
+    if (message === null) throw new Problem('UNAVAILABLE', 'The outcome could not be read.')
+    const { data, header: headers } = message
+    return (await this.#options.payloads.open<JobEnded>({ data, headers })).data
+  }
+}
+
+interface Reply {
+  json<T>(): T
+}
+
+function runJob(defined: Defined, jobId: number, input: Json, cause: Cause): RunJob {
+  const time = new Date().toISOString()
+  return envelope(
+    { source: 'sluice/edge', time, cause },
+    {
+      id: jobMessageId.run(jobId),
+      type: 'job.run',
+      subject: String(defined.function_id),
+      data: {
+        job_id: jobId,
+        function_id: defined.function_id,
+        function_version: defined.version,
+        definition_seq: defined.seq,
+        runtime: defined.definition.runtime,
+        owner: defined.owner,
+        input,
+        accepted_at: time,
+      },
+    },
+  )
+}
+
+function callProblem(error: unknown, { data }: RunJob): unknown {
+  if (!(error instanceof RpcError)) return error
+  const details = { job_id: data.job_id }
+  if (error.code === 'TIMEOUT') {
+    return new Problem('TIMEOUT', 'The call was not finished in time.', details, { cause: error })
+  }
+  const message = 'The call was cut off; it may or may not have run.'
+  return new Problem('UNAVAILABLE', message, details, { cause: error })
+}

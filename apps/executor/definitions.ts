@@ -1,0 +1,58 @@
+/**
+ * Definitions by their place on EVENTS. A version never changes, so what was read once stays true;
+ * the least recently used ones are forgotten when they take too much memory.
+ */
+import type { FunctionRegistered, FunctionUpdated, FunctionVersion } from '#events/functions.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { EVENTS } from '#events/streams.ts'
+
+const KEPT_CHARACTERS = 64 * 1024 ** 2
+
+export class DefinitionMissing extends Error {
+  readonly code = 'DEFINITION_MISSING'
+  constructor(seq: number) {
+    super(`no definition at sequence ${seq} of ${EVENTS}`)
+    this.name = 'DefinitionMissing'
+  }
+}
+
+export class Definitions {
+  readonly #bus: Bus
+  readonly #payloads: Payloads
+  readonly #kept = new Map<number, FunctionVersion>()
+  #characters = 0
+
+  constructor(bus: Bus, payloads: Payloads) {
+    this.#bus = bus
+    this.#payloads = payloads
+  }
+
+  at(seq: number): FunctionVersion | Promise<FunctionVersion> {
+    const known = this.#kept.get(seq)
+    if (known === undefined) return this.#read(seq)
+    this.#kept.delete(seq)
+    this.#kept.set(seq, known)
+    return known
+  }
+
+  async #read(seq: number): Promise<FunctionVersion> {
+    const stored = await this.#bus.jsm.streams.getMessage(EVENTS, { seq })
+    if (stored === null) throw new DefinitionMissing(seq)
+    const { data, header: headers } = stored
+    const event = await this.#payloads.open<FunctionRegistered | FunctionUpdated>({ data, headers })
+    this.#keep(seq, event.data)
+    return event.data
+  }
+
+  #keep(seq: number, version: FunctionVersion): void {
+    if (this.#kept.has(seq)) return
+    this.#kept.set(seq, version)
+    this.#characters += version.definition.code.length
+    for (const [oldest, { definition }] of this.#kept) {
+      if (this.#characters <= KEPT_CHARACTERS || oldest === seq) return
+      this.#kept.delete(oldest)
+      this.#characters -= definition.code.length
+    }
+  }
+}

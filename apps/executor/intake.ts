@@ -1,0 +1,129 @@
+/**
+ * Everything that this executor claims: calls of its runtimes, and the run commands of every
+ * function through that function's own durable.
+ *
+ * Invariants:
+ * 1. A durable is made by the handler before the function's first event; it is only read here.
+ * 2. A durable that is new is found by its function's event at once, and by a look at the server's
+ *    list every `LIST_EVERY_MS` in any case.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import type { JsMsg } from '@nats-io/jetstream'
+import type { Runtime } from '#events/functions.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import {
+  consumeDurable,
+  consumeExisting,
+  consumeInOrder,
+  type Consumption,
+} from '#events/jetstream/consume.ts'
+import { callsDurable, CALLS, COMMANDS, EVENTS } from '#events/streams.ts'
+import { filters, parseFunctionEvent } from '#events/subjects.ts'
+import type { Log } from '#runtime/log.ts'
+
+const LIST_EVERY_MS = 30_000
+const DURABLE = /^fn-(\d+)$/
+
+export interface IntakeOptions {
+  readonly bus: Bus
+  readonly runtimes: readonly Runtime[]
+  /** Claims of one function, or calls of one runtime, that may wait in this process. */
+  readonly perConsumer: number
+  readonly onCall: (message: JsMsg) => void
+  readonly onCommand: (message: JsMsg, functionId: number) => void
+  readonly ensureStreams: () => Promise<void>
+  readonly log: Log
+}
+
+export class Intake {
+  readonly #options: IntakeOptions
+  readonly #functions = new Map<number, Consumption>()
+  readonly #others: Consumption[] = []
+  readonly #stopping = new AbortController()
+  #listing: Promise<void> = Promise.resolve()
+
+  constructor(options: IntakeOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when every function that exists is being listened to. */
+  async start(): Promise<void> {
+    const { bus, runtimes, perConsumer, onCall, log, ensureStreams } = this.#options
+    const onTrouble = log.warn
+    for (const runtime of runtimes) {
+      this.#others.push(
+        consumeDurable(bus, {
+          stream: CALLS,
+          durable: callsDurable(runtime),
+          maxMessages: perConsumer,
+          onMessage: onCall,
+          onTrouble,
+          ensure: ensureStreams,
+        }),
+      )
+    }
+    const { last_seq } = (await bus.jsm.streams.info(EVENTS)).state
+    this.#others.push(
+      consumeInOrder(bus, {
+        stream: EVENTS,
+        filter: filters.functionEvents,
+        from: last_seq + 1,
+        headersOnly: true,
+        maxMessages: 1_000,
+        onMessage: ({ subject }) => {
+          const event = parseFunctionEvent(subject)
+          if (event?.fact === 'registered') this.#listen(event.functionId)
+        },
+        onTrouble,
+      }),
+    )
+    await this.#list()
+    this.#listing = this.#keepListing()
+  }
+
+  /** No message is handed over any more once this resolves. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#listing
+    const all = [...this.#others, ...this.#functions.values()]
+    await Promise.all(all.map((consumption) => consumption.stop()))
+  }
+
+  get functions(): number {
+    return this.#functions.size
+  }
+
+  #listen(functionId: number): void {
+    if (this.#functions.has(functionId) || this.#stopping.signal.aborted) return
+    const { bus, perConsumer, onCommand, log } = this.#options
+    const consumption = consumeExisting(bus, {
+      stream: COMMANDS,
+      name: `fn-${functionId}`,
+      maxMessages: perConsumer,
+      onMessage: (message) => onCommand(message, functionId),
+      onTrouble: log.warn,
+      onGone: () => this.#functions.delete(functionId),
+    })
+    this.#functions.set(functionId, consumption)
+  }
+
+  async #list(): Promise<void> {
+    for await (const { name } of this.#options.bus.jsm.consumers.list(COMMANDS)) {
+      const id = DURABLE.exec(name)?.[1]
+      if (id !== undefined) this.#listen(Number(id))
+    }
+  }
+
+  async #keepListing(): Promise<void> {
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      await wait(LIST_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
+      if (signal.aborted) return
+      try {
+        await this.#list()
+      } catch (error) {
+        this.#options.log.warn('durables_not_listed', { error })
+      }
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * The executor: claims calls and run commands, runs them in the sandbox, says what came of them.
+ * Start as many as there are machines; they share the same durables.
+ */
+import { join } from 'node:path'
+import { Appender } from '#events/jetstream/append.ts'
+import { ensureStreams } from '#events/jetstream/ensure.ts'
+import { runMain, type Main } from '#runtime/main.ts'
+import { connectBus } from '#runtime/bus.ts'
+import { createSandbox } from '#sandbox/sandbox.ts'
+import { settleCheck } from './checks.ts'
+import { Definitions } from './definitions.ts'
+import { FairQueue, type Work } from './fair-queue.ts'
+import { createHistory } from './history.ts'
+import { Intake } from './intake.ts'
+import { Leases } from './lease.ts'
+import { Outcomes } from './outcomes.ts'
+import { Runs } from './runs.ts'
+import type { JsMsg } from '@nats-io/jetstream'
+import type { Runtime } from '#events/functions.ts'
+
+const APPEND_FOR_MS = 600_000
+/** Runs in flight get so long to finish when the process is asked to stop. */
+const FINISH_WITHIN_MS = 6_000
+const HAND_BACK_AFTER_MS = 50
+/** Functions that all sleep may hold so many times the slots. */
+const CEILING_FACTOR = 8
+const RUNTIMES: readonly Runtime[] = ['python', 'nodejs']
+
+interface Claimed extends Work {
+  readonly message: JsMsg
+}
+
+await runMain('executor', serve)
+
+async function serve(main: Main): Promise<void> {
+  const { config, log, signal, stack } = main
+  const connection = await connectBus('executor', main)
+  const { bus, payloads, telemetry } = connection
+
+  const sandbox = createSandbox({
+    cacheDir: join(config.home, 'sandbox'),
+    onEvent: (what, fields) => log.info(what, fields),
+    ...(config.bwrapPath !== undefined && { bwrapPath: config.bwrapPath }),
+    ...(config.pythonPath !== undefined && { pythonPath: config.pythonPath }),
+  })
+  stack.defer(() => sandbox.close())
+  await sandbox.start()
+
+  const leases = stack.use(new Leases())
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
+  const runs = new Runs({
+    payloads,
+    sandbox,
+    leases,
+    appender,
+    log,
+    signal,
+    definitions: new Definitions(bus, payloads),
+    history: createHistory(bus),
+    outcomes: new Outcomes({
+      bus,
+      payloads,
+      appender,
+      signal,
+      ttlDays: config.eventTtlDays,
+      onFull: () => log.error('event_log_full'),
+    }),
+    runsTotal: telemetry.counter('sluice_runs', 'Runs by runtime and outcome.'),
+  })
+
+  const slots = config.executorConcurrency
+  const queue = new FairQueue<Claimed>({
+    slots,
+    perKey: Math.max(1, Math.floor(slots / 2)),
+    ceiling: slots * CEILING_FACTOR,
+    start: ({ message }) => runs.settle(message),
+  })
+  const claim = (message: JsMsg, functionId: number) => {
+    leases.hold(message)
+    queue.push({ key: functionId, message })
+  }
+  const intake = new Intake({
+    bus,
+    log,
+    runtimes: RUNTIMES,
+    perConsumer: 256,
+    ensureStreams: () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes }),
+    onCommand: claim,
+    onCall: (message) => {
+      const target = message.subject.slice(message.subject.lastIndexOf('.') + 1)
+      if (target !== 'check') {
+        claim(message, Number(target))
+        return
+      }
+      leases.hold(message)
+      settleCheck(message, { bus, payloads, sandbox, leases, log }).catch(main.fail)
+    },
+  })
+  await intake.start()
+  stack.defer(async () => {
+    await intake.stop()
+    for (const { message } of queue.clear()) leases.handBack(message, HAND_BACK_AFTER_MS)
+    await Promise.race([queue.idle(), expiry(FINISH_WITHIN_MS)])
+    log.info('drained', { unfinished: queue.running })
+    await sandbox.close()
+    await queue.idle()
+  })
+
+  const waiting = () => [{ value: queue.waiting }]
+  telemetry.gauge('sluice_runs_waiting', 'Claimed runs that wait for a slot.', waiting)
+  telemetry.gauge('sluice_runs_in_flight', 'Runs in flight.', () => [{ value: queue.running }])
+  telemetry.gauge('sluice_sandbox_processes', 'Sandboxed processes by state.', () => {
+    const { spares, busy, idle } = sandbox.stats()
+    return Object.entries({ spares, busy, idle }).map(([state, value]) => ({
+      value,
+      labels: { state },
+    }))
+  })
+  connection.announce(() => ({ sandbox: sandbox.stats() }))
+  const { level, reason } = sandbox.stats()
+  log.info('ready', { slots, level, reason, functions: intake.functions })
+}
+
+function expiry(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref()
+  })
+}

@@ -1,0 +1,214 @@
+/**
+ * One claimed run command: decode → guard → run → say what came of it → settle.
+ *
+ * Invariants:
+ * 1. The command is acknowledged only after its end is on EVENTS.
+ * 2. A failure of the user's code is a result; only a failure of the sandbox, or the loss of this
+ *    process, leads to another attempt.
+ * 3. A command that came back is looked up in the log before it is run again.
+ */
+import type { JsMsg } from '@nats-io/jetstream'
+import {
+  claimJob,
+  exhausted,
+  jobFailed,
+  jobStarted,
+  jobSucceeded,
+  noRun,
+  retryDelayMs,
+} from '#domain/job.ts'
+import { causedBy } from '#events/envelope.ts'
+import type { FunctionVersion } from '#events/functions.ts'
+import type { JobEnded, JobError, Json, RunJob } from '#events/jobs.ts'
+import { buryMessage } from '#events/jetstream/dead.ts'
+import type { Appender } from '#events/jetstream/append.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { DEADLINE_HEADER } from '#events/replies.ts'
+import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Counter } from '#runtime/telemetry.ts'
+import type { Definitions } from './definitions.ts'
+import type { HistoryOf, RecordedJob } from './history.ts'
+import type { Leases } from './lease.ts'
+import type { Outcomes } from './outcomes.ts'
+
+const SOURCE = 'sluice/executor'
+/** A run that takes longer is shown as running; a shorter one costs one event only. */
+const SHOW_RUNNING_AFTER_MS = 100
+const TROUBLE_RETRY_MS = 1_000
+
+export interface RunsOptions {
+  readonly payloads: Payloads
+  readonly sandbox: Sandbox
+  readonly definitions: Definitions
+  readonly history: HistoryOf
+  readonly outcomes: Outcomes
+  readonly leases: Leases
+  readonly appender: Appender
+  readonly runsTotal: Counter
+  readonly log: Log
+  readonly signal: AbortSignal
+}
+
+const FIRST: RecordedJob = { ended: false, lastAttempt: 0, endSeq: 0 }
+
+export class Runs {
+  readonly #options: RunsOptions
+
+  constructor(options: RunsOptions) {
+    this.#options = options
+  }
+
+  /** Settles the message, whatever happens. */
+  async settle(message: JsMsg): Promise<void> {
+    const { leases, log, signal, payloads } = this.#options
+    if (isPastDeadline(message)) {
+      leases.ack(message)
+      return
+    }
+    try {
+      const opening = payloads.open<RunJob>(message)
+      const command = opening instanceof Promise ? await opening : opening
+      await this.#settleCommand(message, command)
+    } catch (error) {
+      if (signal.aborted) {
+        leases.handBack(message, 0)
+        return
+      }
+      log.error('run_not_settled', { subject: message.subject, seq: message.seq, error })
+      leases.handBack(message, TROUBLE_RETRY_MS)
+    }
+  }
+
+  async #settleCommand(message: JsMsg, command: RunJob): Promise<void> {
+    const { history, leases, outcomes } = this.#options
+    const recorded = message.redelivered ? await history(command.data) : FIRST
+    const claim = claimJob(message.redelivered, recorded)
+    switch (claim.kind) {
+      case 'settled':
+        outcomes.replyWithPlace(message, recorded.endSeq)
+        leases.ack(message)
+        return
+      case 'exhausted':
+        await this.#exhaust(message, command, claim.attempts)
+        return
+      case 'run':
+        await this.#run(message, command, claim)
+    }
+  }
+
+  async #run(
+    message: JsMsg,
+    command: RunJob,
+    { attempt, record }: { attempt: number; record: boolean },
+  ): Promise<void> {
+    const { definitions, outcomes, leases, log, runsTotal } = this.#options
+    const { definition_seq, runtime } = command.data
+    const reading = definitions.at(definition_seq)
+    const version = reading instanceof Promise ? await reading : reading
+    if (record) await outcomes.append(jobStarted(command, attempt, saying()))
+    let result: RunResult
+    try {
+      result = await this.#inSandbox(command, version, attempt, record)
+    } catch (error) {
+      if (!(error instanceof SandboxError)) throw error
+      runsTotal.add(1, { runtime, outcome: 'lost' })
+      log.warn('run_lost', { ...about(command), attempt, error })
+      leases.handBack(message, retryDelayMs(attempt, Math.random()))
+      return
+    }
+    const end = endOf(command, attempt, result)
+    const { seq } = await outcomes.append(end)
+    outcomes.reply(message, seq, end)
+    leases.ack(message)
+    const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
+    runsTotal.add(1, { runtime, outcome })
+    log.debug('run_ended', { ...about(command), attempt, outcome })
+  }
+
+  async #inSandbox(
+    command: RunJob,
+    { definition, version, owner, function_id }: FunctionVersion,
+    attempt: number,
+    recorded: boolean,
+  ): Promise<RunResult> {
+    const { sandbox, outcomes, log } = this.#options
+    const { timeout_ms: timeoutMs, runtime, code, env = {}, memory_mb: memoryMb } = definition
+    let showing: NodeJS.Timeout | undefined
+    let shown: Promise<unknown> | undefined
+    const show = () => {
+      shown = outcomes
+        .append(jobStarted(command, attempt, saying()))
+        .catch((error: unknown) => log.warn('start_not_shown', { ...about(command), error }))
+    }
+    try {
+      return await sandbox.run({
+        program: { owner, functionId: function_id, version, runtime, code, env, memoryMb },
+        event: JSON.stringify(command.data.input),
+        context: {
+          job_id: command.data.job_id,
+          function_id,
+          function_name: definition.name,
+          function_version: version,
+          attempt,
+          deadline: new Date(Date.now() + timeoutMs).toISOString(),
+          traceparent: command.traceparent ?? '',
+        },
+        timeoutMs,
+        onStart: () => {
+          if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS)
+        },
+      })
+    } finally {
+      clearTimeout(showing)
+      // The start, if it is told at all, stands before the end.
+      await shown
+    }
+  }
+
+  async #exhaust(message: JsMsg, command: RunJob, attempts: number): Promise<void> {
+    const { outcomes, appender, leases, log, runsTotal } = this.#options
+    const error = exhausted(attempts)
+    const end = jobFailed(command, noRun(attempts), error, saying())
+    const { seq } = await outcomes.append(end)
+    await buryMessage(appender, message, error.message, {
+      ...saying(),
+      cause: causedBy(command),
+    })
+    outcomes.reply(message, seq, end)
+    leases.terminate(message, error.code)
+    runsTotal.add(1, { runtime: command.data.runtime, outcome: error.code })
+    log.error('attempts_exhausted', { ...about(command), attempts })
+  }
+}
+
+function endOf(
+  command: RunJob,
+  attempt: number,
+  { outcome, usage, logs, logsTruncated }: RunResult,
+): JobEnded {
+  const run = {
+    attempt,
+    duration_ms: usage.durationMs,
+    cpu_ms: usage.cpuMs,
+    memory_bytes: usage.memoryBytes,
+    logs,
+    logs_truncated: logsTruncated,
+  }
+  if (!outcome.ok) return jobFailed(command, run, outcome.error satisfies JobError, saying())
+  return jobSucceeded(command, run, JSON.parse(outcome.result) as Json, saying())
+}
+
+const saying = () => ({ source: SOURCE, time: new Date().toISOString() })
+
+const about = ({ data, correlationid }: RunJob) => ({
+  jobId: data.job_id,
+  functionId: data.function_id,
+  correlationId: correlationid,
+})
+
+/** Only calls carry a deadline: nobody was promised anything but an answer in time. */
+function isPastDeadline(message: JsMsg): boolean {
+  const deadline = message.headers?.get(DEADLINE_HEADER)
+  return deadline !== undefined && deadline !== '' && Number(deadline) < Date.now()
+}

@@ -1,0 +1,87 @@
+/**
+ * Functions and their names as aggregates on EVENTS: loaded by their newest event, appended with
+ * the expectation that it still is the newest. Read from the stream's leader, never from a replica.
+ */
+import type { StoredMsg } from '@nats-io/jetstream'
+import type { FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
+import type { Append, Appended, Appender } from '#events/jetstream/append.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { EVENTS } from '#events/streams.ts'
+import { filters, subjects, type FunctionFact } from '#events/subjects.ts'
+
+/** The newest event of an aggregate and where it stands; `seq` 0: there is none. */
+export interface Newest<Event> {
+  readonly seq: number
+  readonly event: Event | undefined
+}
+
+export interface FunctionStore {
+  loadFunction(functionId: number): Promise<Newest<FunctionEvent>>
+  loadName(owner: string, name: string): Promise<Newest<FunctionNameEvent>>
+  /** All or none; rejects with an `AppendError` `CONFLICT` if an aggregate has moved on. */
+  append(
+    events: readonly (FunctionEvent | FunctionNameEvent)[],
+    expected: Expected,
+  ): Promise<Appended>
+}
+
+export interface Expected {
+  readonly functionSeq: number
+  nameSeq(name: string): number
+}
+
+const FACTS: Readonly<Record<FunctionEvent['type'], FunctionFact>> = {
+  'function.registered': 'registered',
+  'function.updated': 'updated',
+  'function.deleted': 'deleted',
+}
+
+export function createFunctionStore(
+  bus: Bus,
+  payloads: Payloads,
+  appender: Appender,
+): FunctionStore {
+  const newest = async <Event extends FunctionEvent | FunctionNameEvent>(
+    filter: string,
+  ): Promise<Newest<Event>> => {
+    const stored: StoredMsg | null = await bus.jsm.streams.getMessage(EVENTS, {
+      last_by_subj: filter,
+    })
+    if (stored === null) return { seq: 0, event: undefined }
+    const { data, header: headers, seq } = stored
+    return { seq, event: await payloads.open<Event>({ data, headers }) }
+  }
+
+  const toAppend = async (
+    event: FunctionEvent | FunctionNameEvent,
+    expected: Expected,
+  ): Promise<Append> => {
+    const sealed = await payloads.seal(event, 'for-ever')
+    switch (event.type) {
+      case 'function-name.claimed':
+      case 'function-name.released': {
+        const { owner, name } = event.data
+        const expect = { seq: expected.nameSeq(name) }
+        return { ...sealed, subject: subjects.functionName(owner, name), id: event.id, expect }
+      }
+      case 'function.registered':
+      case 'function.updated':
+      case 'function.deleted': {
+        const { function_id } = event.data
+        const expect = { seq: expected.functionSeq, on: filters.functionEventsOf(function_id) }
+        const subject = subjects.functionEvent(function_id, FACTS[event.type])
+        return { ...sealed, subject, id: event.id, expect }
+      }
+    }
+  }
+
+  return {
+    loadFunction: (functionId) => newest(filters.functionEventsOf(functionId)),
+    loadName: (owner, name) => newest(subjects.functionName(owner, name)),
+    append: async (events, expected) => {
+      const messages = await Promise.all(events.map((event) => toAppend(event, expected)))
+      return appender.appendAtomically(messages)
+    },
+  }
+}

@@ -1,0 +1,39 @@
+/**
+ * Replies: what travels back to an inbox. The asker opens the inbox and names it in a header of the
+ * command, since the message's own reply subject is the stream's acknowledgement.
+ */
+import type { FunctionVersion } from './functions.ts'
+import type { JobError, Json } from './jobs.ts'
+
+export const REPLY_HEADER = 'Sluice-Reply'
+/** Epoch milliseconds. Later than this nobody waits: a call must not be started any more. */
+export const DEADLINE_HEADER = 'Sluice-Deadline'
+
+export interface FailureReply {
+  readonly problem: { readonly code: string; readonly message: string; readonly details?: unknown }
+}
+
+/** To a function command: where on EVENTS its newest event stands. */
+export type FunctionReply =
+  { readonly seq: number; readonly function?: FunctionVersion } | FailureReply
+
+/** To a run: its end, or where the end stands on EVENTS if it is too large for a reply. */
+export interface JobReply {
+  readonly seq: number
+  readonly end?: JobReplyEnd
+}
+
+export interface JobReplyEnd {
+  readonly job_id: number
+  readonly function_id: number
+  readonly function_version: number
+  readonly attempt: number
+  readonly accepted_at: string
+  readonly finished_at: string
+  readonly duration_ms: number | null
+  readonly result?: Json
+  readonly error?: JobError
+}
+
+/** A reply beyond this is replaced by its place on EVENTS. */
+export const REPLY_BYTES_MAX = 512 * 1024
