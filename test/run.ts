@@ -14,6 +14,7 @@ import { glob, mkdtemp, readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '#runtime/log.ts'
+import { allOf } from '../apps/local/all-of.ts'
 import { provisionBubblewrap } from '../apps/local/provision/bubblewrap.ts'
 import { provisionNatsServer } from '../apps/local/provision/nats-server.ts'
 import { provisionPython } from '../apps/local/provision/python.ts'
@@ -39,7 +40,7 @@ async function run(args: readonly string[]): Promise<number> {
   const options = { env: process.env, log }
 
   const directory = owned.use(await tempDir('run'))
-  const [nats, bwrap, python, postgres] = await Promise.all([
+  const [nats, bwrap, python, postgres] = await allOf([
     provisionNatsServer(options),
     provisionBubblewrap(options),
     provisionPython(options),

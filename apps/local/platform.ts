@@ -11,6 +11,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '#runtime/log.ts'
+import { allOf } from './all-of.ts'
 import { ourApps, readyUrl, type AppOptions } from './app.ts'
 import { freePort, isFree } from './free-port.ts'
 import { provisionBubblewrap } from './provision/bubblewrap.ts'
@@ -91,12 +92,6 @@ export async function startPlatform(
     databaseUrl: database,
     parts: new Map([...apps, ...servers].map((part) => [part.name, part])),
   }
-}
-
-/** Like `Promise.all`, but fails when all have ended: what still starts would not be released. */
-async function allOf<T extends readonly unknown[]>(steps: T) {
-  await Promise.allSettled(steps)
-  return Promise.all(steps)
 }
 
 /** Without what runs user code the rest serves; the executor refuses runs and says why. */

@@ -10,6 +10,7 @@
  *    the folders above them: an unprivileged server can own data under a closed home.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 
@@ -54,6 +55,8 @@ export interface Run {
   /** The line that said so; rejects when the program ends before. */
   readonly ready: Promise<string>
   readonly exited: Promise<Exit>
+  /** Resolves when all it printed has been passed on. */
+  readonly outputEnded: Promise<unknown>
   readonly kill: (signal: NodeJS.Signals) => void
 }
 
@@ -76,13 +79,15 @@ export async function start(program: Program): Promise<Run> {
   const ready = Promise.withResolvers<string>()
   // A run that nobody asks for its readiness may still end early.
   ready.promise.catch(() => {})
+  const ended: Promise<unknown>[] = []
   for (const stream of ['stdout', 'stderr'] as const) {
     const output = child[stream]
     if (output === null) continue
-    createInterface({ input: output }).on('line', (line) => {
+    const lines = createInterface({ input: output }).on('line', (line) => {
       program.onLine(line, stream)
       if (program.isReady(line)) ready.resolve(line)
     })
+    ended.push(once(lines, 'close'))
   }
   const endedEarly = (why: string) =>
     ready.reject(new ProgramError(`${program.name} ended before it was ready (${why})`))
@@ -95,7 +100,13 @@ export async function start(program: Program): Promise<Run> {
     await exited
     throw new ProgramError(`${program.name} could not be started`)
   }
-  return { pid, ready: ready.promise, exited, kill: (signal) => void child.kill(signal) }
+  return {
+    pid,
+    ready: ready.promise,
+    exited,
+    outputEnded: Promise.all(ended),
+    kill: (signal) => void child.kill(signal),
+  }
 }
 
 /** Asks a run to stop, insists after `timeoutMs`, and returns when it is gone. */
@@ -112,7 +123,7 @@ export async function stop(run: Run, signal: NodeJS.Signals, timeoutMs: number):
 /** Runs a command to its end and returns what it printed; rejects unless it exits with 0. */
 export async function complete(name: string, command: Command): Promise<string> {
   const output: string[] = []
-  const { exited } = await start({
+  const { exited, outputEnded } = await start({
     name,
     command: () => Promise.resolve(command),
     onLine: (line) => void output.push(line),
@@ -120,6 +131,7 @@ export async function complete(name: string, command: Command): Promise<string> 
     stopSignal: 'SIGTERM',
   })
   const { code, signal } = await exited
+  await outputEnded
   if (code === 0) return output.join('\n')
   throw new ProgramError(
     `${name} failed (${signal ?? `exit code ${code}`}): ${output.slice(-20).join('\n')}`,

@@ -7,14 +7,13 @@
  * 2. The machine's own apt settings stay in effect: proxies, certificates, credentials.
  * 3. An archive that cannot be reached within the time-out is given up.
  */
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
+import { complete } from '../program.ts'
 import { formatDeb822, type Stanza } from './apt-sources.ts'
 import { workDirectory } from './cache.ts'
+import type { Env } from './ladder.ts'
 
-const run = promisify(execFile)
 const CONNECT_TIMEOUT_S = 2
 
 export interface PackageDownload {
@@ -22,17 +21,21 @@ export interface PackageDownload {
   readonly sources: readonly Stanza[]
   /** Where they are unpacked. */
   readonly directory: string
+  /** The proxies of the environment count too. */
+  readonly env: Env
 }
 
 export async function downloadPackages(wanted: PackageDownload): Promise<void> {
   await using work = await workDirectory()
   const options = await privateApt(work.path, wanted.sources)
+  const run = (file: string, ...args: readonly string[]) =>
+    complete(file, { file, args, cwd: work.path, env: wanted.env, deathSignal: 'KILL' })
   // Not even a warning may pass: by default apt goes on with what it has.
-  await run('apt-get', [...options, '-o', 'APT::Update::Error-Mode=any', 'update'])
-  await run('apt-get', [...options, 'download', ...wanted.packages], { cwd: work.path })
+  await run('apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update')
+  await run('apt-get', ...options, 'download', ...wanted.packages)
   const archives = (await readdir(work.path)).filter((name) => name.endsWith('.deb'))
   for (const archive of archives) {
-    await run('dpkg', ['-x', join(work.path, archive), wanted.directory])
+    await run('dpkg', '-x', archive, wanted.directory)
   }
 }
 
@@ -57,6 +60,7 @@ async function privateApt(directory: string, sources: readonly Stanza[]): Promis
     'Acquire::https::Timeout': CONNECT_TIMEOUT_S,
     // Hooks of the machine concern what is installed on it.
     'APT::Update::Post-Invoke-Success': '',
+    quiet: 2,
   }
   return Object.entries(settings).flatMap(([name, value]) => ['-o', `${name}=${value}`])
 }

@@ -31,11 +31,12 @@ export async function provisionBubblewrap({ env, log }: ProvisionOptions): Promi
     },
     {
       name: 'package of this machine’s suite',
+      downloads: true,
       async climb() {
         const sources = await aptSources()
         if (sources.length === 0) return undefined
         await cached(CACHE_NAME, (directory) =>
-          downloadPackages({ packages: ['bubblewrap'], sources, directory }),
+          downloadPackages({ packages: ['bubblewrap'], sources, directory, env }),
         )
         return unpacked
       },

@@ -5,12 +5,15 @@
  * 1. An entry is whole or absent: it is made beside the cache and then renamed into it.
  * 2. Two processes may make the same entry at once; the second finds the first's and uses it.
  */
-import { access, chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { access, chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Beside `node_modules`, which is where whatever belongs to this checkout alone is kept. */
 const CACHE = fileURLToPath(new URL('../../../.cache/', import.meta.url))
+
+const DRAFT = 'draft-'
+const ABANDONED_AFTER_MS = 60 * 60 * 1_000
 
 export function cacheEntry(name: string): string {
   return join(CACHE, `${name}-${process.arch}`)
@@ -37,11 +40,23 @@ export async function cached(
 
 /** A directory on the cache's own volume, removed with its scope unless it was renamed away. */
 export async function workDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
-  await mkdir(dirname(cacheEntry('draft')), { recursive: true })
-  const path = await mkdtemp(join(CACHE, 'draft-'))
+  await mkdir(CACHE, { recursive: true })
+  await removeAbandoned()
+  const path = await mkdtemp(join(CACHE, DRAFT))
   return {
     path,
     [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+  }
+}
+
+/** Whoever was killed in the middle could not clean up. */
+async function removeAbandoned(): Promise<void> {
+  for (const name of await readdir(CACHE)) {
+    if (!name.startsWith(DRAFT)) continue
+    const path = join(CACHE, name)
+    const found = await stat(path).catch(() => undefined)
+    const age = Date.now() - (found?.mtimeMs ?? Infinity)
+    if (age > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true })
   }
 }
 

@@ -18,6 +18,8 @@ export interface ProvisionOptions {
 export interface Rung {
   readonly name: string
   /** The executable's path, or undefined when this way does not apply here. */
+  /** Worth saying before, not only after. */
+  readonly downloads?: boolean
   readonly climb: () => Promise<string | undefined>
 }
 
@@ -38,9 +40,10 @@ export class ProvisionError extends Error {
 
 export async function provision({ name: tool, rungs, advice }: Tool, log: Log): Promise<string> {
   const failures: string[] = []
-  for (const { name: rung, climb } of rungs) {
+  for (const { name: rung, climb, downloads = false } of rungs) {
     const startedAt = performance.now()
     const durationMs = () => Math.round(performance.now() - startedAt)
+    if (downloads) log.info('provisioning', { tool, from: rung })
     try {
       const path = await climb()
       if (path !== undefined) {

@@ -26,7 +26,7 @@ export async function provisionNatsServer({ env, log }: ProvisionOptions): Promi
   if (given !== undefined && given !== '') return given
   const tool = {
     name: 'nats-server',
-    rungs: [onPath(env), inCache(), officialRelease(env), debianPackage()],
+    rungs: [onPath(env), inCache(), officialRelease(env), debianPackage(env)],
     advice:
       `Install nats-server ${OLDEST.join('.')} or newer on the PATH ` +
       '(https://github.com/nats-io/nats-server/releases), name it in SLUICE_NATS_SERVER, ' +
@@ -65,6 +65,7 @@ function inCache(): Rung {
 function officialRelease(env: ProvisionOptions['env']): Rung {
   return {
     name: `official release ${RELEASE_VERSION}`,
+    downloads: true,
     async climb() {
       const arch = process.arch === 'x64' ? 'amd64' : process.arch
       const sha256 = RELEASE_SHA256[arch]
@@ -81,14 +82,15 @@ function officialRelease(env: ProvisionOptions['env']): Rung {
   }
 }
 
-function debianPackage(): Rung {
+function debianPackage(env: ProvisionOptions['env']): Rung {
   return {
     name: `Debian ${DEBIAN_SUITE}`,
+    downloads: true,
     async climb() {
       const sources = debianSuite(await aptSources(), DEBIAN_SUITE)
       if (sources.length === 0) return undefined
       await cached(FROM_DEBIAN, (directory) =>
-        downloadPackages({ packages: ['nats-server'], sources, directory }),
+        downloadPackages({ packages: ['nats-server'], sources, directory, env }),
       )
       return packagedBinary()
     },

@@ -54,11 +54,15 @@ async function sharedCopy(native: string, version: string): Promise<string> {
   await mkdir(SHARED_CACHE, { recursive: true, mode: 0o755 })
   const draft = await mkdtemp(join(SHARED_CACHE, 'draft-'))
   try {
-    await cp(native, draft, { recursive: true, filter: (path) => !path.endsWith('.a') })
+    await cp(native, draft, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (path) => !path.endsWith('.a'),
+    })
     await complete('chmod', {
-      file: 'chmod',
+      file: '/bin/chmod',
       args: ['-R', 'a+rX', draft],
-      env: process.env,
+      env: {},
       deathSignal: 'KILL',
     })
     await chmod(draft, 0o755)

@@ -80,12 +80,13 @@ function server(
   return { ...who, args: ['-D', inheritedPath(0), ...args], env: {}, cwd: '/', deathSignal: 'QUIT' }
 }
 
-interface ClusterOptions extends Pick<PostgresOptions, 'directory' | 'password'> {
+interface ClusterOptions extends Pick<PostgresOptions, 'directory' | 'password' | 'log'> {
   readonly initdb: string
   readonly runAs: User | undefined
 }
 
-async function createCluster({ directory, password, initdb, runAs }: ClusterOptions) {
+async function createCluster({ directory, password, log, initdb, runAs }: ClusterOptions) {
+  const startedAt = performance.now()
   const existing = await majorOf(directory)
   if (existing === MAJOR) return
   if (existing !== undefined) {
@@ -123,6 +124,7 @@ async function createCluster({ directory, password, initdb, runAs }: ClusterOpti
       deathSignal: 'KILL',
     })
     await rename(draft, directory)
+    log.info('database_created', { durationMs: Math.round(performance.now() - startedAt) })
   } finally {
     await rm(passwordFile, { force: true })
   }
