@@ -28,6 +28,7 @@ export class Supervised {
   #run: Run | undefined
   #failures = 0
   #wasReady = false
+  #stopTimeoutMs = 0
 
   constructor(program: Program, log: Log) {
     this.name = program.name
@@ -52,6 +53,7 @@ export class Supervised {
   }
 
   async stop(timeoutMs: number): Promise<void> {
+    this.#stopTimeoutMs = timeoutMs
     this.#stopping.abort()
     if (this.#run !== undefined) {
       const { code, signal } = await stop(this.#run, this.#program.stopSignal, timeoutMs)
@@ -79,7 +81,9 @@ export class Supervised {
     try {
       const run = await start(this.#program)
       this.#run = run
-      if (this.#stopping.signal.aborted) run.kill(this.#program.stopSignal)
+      if (this.#stopping.signal.aborted) {
+        return await stop(run, this.#program.stopSignal, this.#stopTimeoutMs)
+      }
       run.ready.then(
         (line) => this.#serves(line, run.pid, startedAt),
         () => {},

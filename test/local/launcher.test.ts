@@ -115,3 +115,18 @@ test('a killed server comes back on its port with its data', async () => {
   await until(() => !bus.disconnected)
   await bus.jsm.streams.info('KEPT')
 })
+
+test('with servers given nothing is embedded', async () => {
+  await using home = await tempDir('launcher')
+  const given = { NATS_URL: 'nats://127.0.0.1:1', DATABASE_URL: 'postgres://127.0.0.1:1/none' }
+  await using launched = await launchProcess({
+    main: FAKE_PLATFORM,
+    home: home.path,
+    env: given,
+  })
+  await launched.ready()
+  const parts = launched.lines.flatMap((it) => (it['event'] === 'part_ready' ? [it['part']] : []))
+  assert.deepEqual(parts.sort(), [...APPS].sort())
+  assert.equal(urls(launched).natsUrl, given.NATS_URL)
+  assert.equal(urls(launched).databaseUrl, given.DATABASE_URL)
+})
