@@ -1,0 +1,189 @@
+/**
+ * One leader's time in office: from the checkpoint on, batch by batch, until it is told to stop or
+ * something it needs is lost.
+ *
+ * Invariants:
+ * 1. One statement at a time. The first message goes at once; what comes while a statement is in
+ *    flight is the next batch, at most `BATCH_MAX`.
+ * 2. A position is announced only after its commit, and commands are released only then.
+ * 3. Bad content is buried and passed by; everything else that fails ends the session, and what was
+ *    not committed is read again by the next one.
+ */
+import { DatabaseError, type Client, type QueryConfig } from 'pg'
+import { Appender } from '#events/jetstream/append.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { COMMANDS, EVENTS } from '#events/streams.ts'
+import { applyBatch, type Connection } from '#projections/batch.ts'
+import type { Position, Streams } from '#projections/checkpoint.ts'
+import type { Log } from '#runtime/log.ts'
+import { bury } from './dead-letters.ts'
+import { holdCommands, type HeldCommands } from './held-commands.ts'
+import { Intake, type Entry } from './intake.ts'
+import { ANSWER_TIMEOUT_MS } from './leadership.ts'
+import { servePosition, type PositionService } from './position-service.ts'
+import { pastRemoved, streamEnds } from './stream-ends.ts'
+import { Wakeup } from './wakeup.ts'
+
+const BATCH_MAX = 500
+const BURY_GIVE_UP_MS = 10_000
+
+export interface SessionOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly client: Client
+  readonly log: Log
+  readonly from: Position
+  readonly ends: Streams
+}
+
+export interface Batch {
+  readonly size: number
+  readonly durationMs: number
+}
+
+export class Session {
+  readonly #options: SessionOptions
+  readonly #wakeup = new Wakeup()
+  readonly #intake: Intake
+  readonly #held: HeldCommands
+  readonly #service: PositionService
+  readonly #appender: Appender
+  readonly #connection: Connection
+  #position: Position
+  #ends: Streams
+  #lookAtEnds = true
+  #lastBatch: Batch = { size: 0, durationMs: 0 }
+
+  constructor(options: SessionOptions) {
+    const { bus, payloads, from, ends, log } = options
+    this.#options = options
+    this.#connection = bounded(options.client)
+    this.#position = from
+    this.#ends = ends
+    this.#appender = new Appender(bus.rpc, { giveUpAfterMs: BURY_GIVE_UP_MS })
+    const onTrouble = (event: string, fields: Record<string, unknown>) => log.warn(event, fields)
+    const onArrival = () => this.#wakeup.wake()
+    this.#intake = new Intake({ bus, payloads, from, onArrival, onTrouble })
+    this.#held = holdCommands({ bus, applied: from.commands, onTrouble })
+    this.#service = servePosition(bus.nc, {
+      position: () => this.#position,
+      onAsked: () => {
+        this.#lookAtEnds = true
+        this.#wakeup.wake()
+      },
+    })
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  get ends(): Streams {
+    return this.#ends
+  }
+
+  get waiting(): number {
+    return this.#intake.size
+  }
+
+  get lastBatch(): Batch {
+    return this.#lastBatch
+  }
+
+  /** Returns after the statement in flight when `signal` aborts; throws what ended it otherwise. */
+  async run(signal: AbortSignal): Promise<void> {
+    const wake = () => this.#wakeup.wake()
+    signal.addEventListener('abort', wake, { once: true })
+    try {
+      while (!signal.aborted) {
+        if (this.#intake.size > 0) await this.#applyAll(await this.#intake.take(BATCH_MAX))
+        else if (this.#lookAtEnds) await this.#passRemoved()
+        else await this.#wakeup.wait()
+      }
+    } finally {
+      signal.removeEventListener('abort', wake)
+      this.#service.stop()
+      await Promise.all([this.#intake.stop(), this.#held.stop()])
+    }
+  }
+
+  async #passRemoved(): Promise<void> {
+    this.#lookAtEnds = false
+    const { bus } = this.#options
+    this.#ends = await streamEnds(bus)
+    const to = await pastRemoved(bus, this.#position, this.#ends)
+    const { events, commands } = this.#position
+    if (to.events > events || to.commands > commands) await this.#commit([], to)
+  }
+
+  async #applyAll(entries: readonly Entry[]): Promise<void> {
+    for (const { bad, message, recorded } of entries) {
+      if (bad !== undefined) await this.#bury(recorded.stream, message, bad)
+    }
+    await this.#apply(entries)
+  }
+
+  /** Halves a batch that the database refuses for its content, until the culprit stands alone. */
+  async #apply(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.#commit(entries, behind(this.#position, entries))
+    } catch (error) {
+      if (!isContentError(error)) throw error
+      const [only] = entries
+      if (entries.length === 1 && only !== undefined) {
+        await this.#bury(only.recorded.stream, only.message, error)
+        await this.#commit([], behind(this.#position, entries))
+        return
+      }
+      const middle = Math.ceil(entries.length / 2)
+      await this.#apply(entries.slice(0, middle))
+      await this.#apply(entries.slice(middle))
+    }
+  }
+
+  async #commit(entries: readonly Entry[], to: Position): Promise<void> {
+    const startedAt = performance.now()
+    const batch = entries.map(({ recorded }) => recorded)
+    await applyBatch(this.#connection, this.#position, to, batch)
+    this.#position = to
+    this.#service.announce()
+    this.#held.release(to.commands)
+    this.#lastBatch = { size: entries.length, durationMs: performance.now() - startedAt }
+  }
+
+  async #bury(stream: string, message: Entry['message'], reason: Error): Promise<void> {
+    const { seq, subject } = message
+    this.#options.log.error('message_not_applicable', { stream, seq, subject, error: reason })
+    await bury(this.#appender, stream, message, reason)
+  }
+}
+
+/** The connection, with a bound on how long a server may say nothing at all. */
+function bounded(client: Client): Connection {
+  return {
+    query(statement) {
+      const timed: QueryConfig & { query_timeout: number } = {
+        ...statement,
+        query_timeout: ANSWER_TIMEOUT_MS,
+      }
+      return client.query<object>(timed)
+    },
+  }
+}
+
+function behind(from: Position, entries: readonly Entry[]): Position {
+  let { events, commands } = from
+  for (const { recorded } of entries) {
+    if (recorded.stream === EVENTS) events = Math.max(events, recorded.seq)
+    else if (recorded.stream === COMMANDS) commands = Math.max(commands, recorded.seq)
+  }
+  return { events, commands }
+}
+
+/** SQLSTATE classes: cardinality, data exception, constraint, program limit. */
+const CONTENT_CLASSES = new Set(['21', '22', '23', '54'])
+
+function isContentError(error: unknown): error is DatabaseError {
+  return error instanceof DatabaseError && CONTENT_CLASSES.has(error.code?.slice(0, 2) ?? '')
+}

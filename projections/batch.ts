@@ -1,0 +1,88 @@
+/**
+ * Applies a batch of the log to all read models, in one statement that also moves the checkpoint.
+ *
+ * Invariants:
+ * 1. Exactly once: the batch and the checkpoint become true together or not at all, and only if the
+ *    checkpoint stands where this writer believes it to be.
+ * 2. A batch is collapsed to one change per row before it is sent.
+ */
+import type { FunctionEvent } from '#events/functions.ts'
+import type { JobEvent, RunJob } from '#events/jobs.ts'
+import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
+import { countEnds } from './function-metrics.ts'
+import { applyToVersions, insertVersions, type VersionChanges } from './function-versions.ts'
+import {
+  applyToFunctions,
+  deleteFunctions,
+  noFunctionChanges,
+  upsertFunctions,
+} from './functions.ts'
+import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
+import type { Recorded } from './recorded.ts'
+import { statementOf, type Part } from './statement.ts'
+
+/** A connection, as far as a batch needs one. */
+export interface Connection {
+  query(statement: { name: string; text: string; values: unknown[] }): Promise<{
+    rows: unknown[]
+  }>
+}
+
+/** Somebody else has moved the checkpoint. */
+export class Fenced extends Error {
+  readonly code = 'FENCED'
+  constructor(at: Position) {
+    super(`the checkpoint is no longer at ${at.events} of EVENTS and ${at.commands} of COMMANDS`)
+    this.name = 'Fenced'
+  }
+}
+
+/** Moves the checkpoint from `from` to `to`, applying `batch` on the way. Throws `Fenced`. */
+export async function applyBatch(
+  connection: Connection,
+  from: Position,
+  to: Position,
+  batch: readonly Recorded[],
+): Promise<void> {
+  const parts = [moveCheckpoint(from, to), ...partsOf(batch)]
+  const statement = statementOf(parts, `select events_seq from ${MOVED}`)
+  const { rows } = await connection.query(statement)
+  if (rows.length === 0) throw new Fenced(from)
+}
+
+function partsOf(batch: readonly Recorded[]): Part[] {
+  const jobs: JobChanges = new Map()
+  const versions: VersionChanges = new Map()
+  const functions = noFunctionChanges()
+  for (const { happening, at } of batch) {
+    if (happening === undefined) continue
+    if (isFunctionEvent(happening)) {
+      applyToFunctions(functions, happening)
+      applyToVersions(versions, happening)
+    } else {
+      applyToJobs(jobs, happening, dayOf(at))
+    }
+  }
+  return [
+    ...(functions.defined.size > 0 ? [upsertFunctions(functions)] : []),
+    ...(functions.deleted.size > 0 ? [deleteFunctions(functions)] : []),
+    ...(versions.size > 0 ? [insertVersions(versions)] : []),
+    ...(jobs.size > 0 ? [upsertJobs(jobs), countEnds(CHANGED)] : []),
+  ]
+}
+
+function isFunctionEvent(happening: FunctionEvent | JobEvent | RunJob): happening is FunctionEvent {
+  return happening.type.startsWith('function.')
+}
+
+const DAY_MS = 86_400_000
+let lastDay = { number: Number.NaN, text: '' }
+
+/** The day of the log's clock, in UTC. */
+export function dayOf(at: number): string {
+  const number = Math.floor(at / DAY_MS)
+  if (number !== lastDay.number) {
+    lastDay = { number, text: new Date(at).toISOString().slice(0, 10) }
+  }
+  return lastDay.text
+}

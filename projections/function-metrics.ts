@@ -1,0 +1,103 @@
+/**
+ * Read model: what a function's runs came to, in one bucket per day, so that no query ever counts
+ * over history.
+ *
+ * Invariants:
+ * 1. A bucket counts the jobs that the same statement really brought to their end, never events: a
+ *    repeated end changes no job and so counts for nothing.
+ * 2. The day is the log's (when the end was appended), not the executor's: a replay counts alike.
+ * 3. Sums are whole microseconds: their total does not depend on how events fell into batches.
+ */
+import { sql } from 'kysely'
+import type { Db } from './database.ts'
+import type { Part } from './statement.ts'
+
+export interface FunctionMetricsTable {
+  function_id: number
+  day: string
+  owner: string
+  successful: number
+  failed: number
+  /** Ends that have a duration: the others never ran to an end. */
+  timed: number
+  duration_us: number
+  /** CPU time of the timed ones. */
+  cpu_us: number
+  memory_bytes: number
+}
+
+/** Reads the rows that the part `changed` returned. */
+export function countEnds(changed: string): Part {
+  return {
+    name: 'counted',
+    values: [],
+    sql: () => `
+      insert into function_metrics as m
+        (function_id, day, owner, successful, failed, timed, duration_us, cpu_us, memory_bytes)
+      select function_id, counted_on, min(owner),
+        count(*) filter (where status = 'success'),
+        count(*) filter (where status = 'failed'),
+        count(duration_ms),
+        coalesce(sum(round(duration_ms * 1000)::bigint), 0)::bigint,
+        coalesce(sum(round(cpu_ms * 1000)::bigint) filter (where duration_ms is not null), 0)::bigint,
+        max(memory_bytes)
+      from ${changed} where counted_on is not null
+      group by function_id, counted_on
+      on conflict (function_id, day) do update set
+        successful = m.successful + excluded.successful,
+        failed = m.failed + excluded.failed,
+        timed = m.timed + excluded.timed,
+        duration_us = m.duration_us + excluded.duration_us,
+        cpu_us = m.cpu_us + excluded.cpu_us,
+        memory_bytes = greatest(m.memory_bytes, excluded.memory_bytes)`,
+  }
+}
+
+// ── queries ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface FunctionMetrics {
+  readonly total: number
+  readonly successful: number
+  readonly failed: number
+  /** 0 to 100. */
+  readonly success_rate: number
+  readonly avg_duration_ms: number
+  /** CPU time over wall time of the runs, times 100. */
+  readonly cpu_percent: number
+  /** Peak over all runs. */
+  readonly memory_bytes: number
+}
+
+/** Zeros before the first run has ended. */
+export async function functionMetrics(
+  db: Db,
+  owner: string,
+  functionId: number,
+): Promise<FunctionMetrics> {
+  const sums = await db
+    .selectFrom('function_metrics')
+    .select([
+      sql<number>`coalesce(sum(successful), 0)`.as('successful'),
+      sql<number>`coalesce(sum(failed), 0)`.as('failed'),
+      sql<number>`coalesce(sum(timed), 0)`.as('timed'),
+      sql<number>`coalesce(sum(duration_us), 0)`.as('duration_us'),
+      sql<number>`coalesce(sum(cpu_us), 0)`.as('cpu_us'),
+      sql<number>`coalesce(max(memory_bytes), 0)`.as('memory_bytes'),
+    ])
+    .where('function_id', '=', functionId)
+    .where('owner', '=', owner)
+    .executeTakeFirstOrThrow()
+  const { successful, failed, timed, duration_us, cpu_us, memory_bytes } = sums
+  const total = successful + failed
+  return {
+    total,
+    successful,
+    failed,
+    success_rate: share(100 * successful, total),
+    avg_duration_ms: share(duration_us / 1_000, timed),
+    cpu_percent: share(100 * cpu_us, duration_us),
+    memory_bytes,
+  }
+}
+
+const share = (part: number, whole: number) => (whole === 0 ? 0 : part / whole)

@@ -1,0 +1,91 @@
+/**
+ * Read model: every version that a function has had. Versions are immutable and outlive their
+ * function, since jobs name the one that they were accepted with.
+ *
+ * Applies `function.registered` and `function.updated`.
+ */
+import type { Definition, FunctionEvent } from '#events/functions.ts'
+import { MOVED } from './checkpoint.ts'
+import type { Db } from './database.ts'
+import type { Part } from './statement.ts'
+
+export interface FunctionVersionTable {
+  function_id: number
+  version: number
+  owner: string
+  /** Beside the definition, because SQL cannot look into `json` that holds U+0000. */
+  timeout_ms: number
+  definition: Definition
+  created_at: string
+}
+
+export type FunctionVersionRow = Readonly<Omit<FunctionVersionTable, 'timeout_ms'>>
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+export type VersionChanges = Map<string, FunctionVersionTable>
+
+export function applyToVersions(changes: VersionChanges, event: FunctionEvent): void {
+  if (event.type === 'function.deleted') return
+  const { function_id, version, owner, definition, updated_at } = event.data
+  const key = `${function_id}/${version}`
+  if (changes.has(key)) return
+  const { timeout_ms } = definition
+  changes.set(key, { function_id, version, owner, timeout_ms, definition, created_at: updated_at })
+}
+
+export function insertVersions(changes: VersionChanges): Part {
+  const rows = [...changes.values()]
+  return {
+    name: 'versioned',
+    values: [
+      rows.map((row) => row.function_id),
+      rows.map((row) => row.version),
+      rows.map((row) => row.owner),
+      rows.map((row) => row.timeout_ms),
+      rows.map((row) => JSON.stringify(row.definition)),
+      rows.map((row) => row.created_at),
+    ],
+    sql: ($) => `
+      insert into function_versions
+        (function_id, version, owner, timeout_ms, definition, created_at)
+      select r.* from ${MOVED}, unnest(
+        ${$(1)}::bigint[], ${$(2)}::integer[], ${$(3)}::text[], ${$(4)}::integer[],
+        ${$(5)}::json[], ${$(6)}::timestamptz[]) r
+      on conflict do nothing`,
+  }
+}
+
+// ── queries ─────────────────────────────────────────────────────────────────────────────────────
+
+const columns = ['function_id', 'version', 'owner', 'definition', 'created_at'] as const
+
+/** Newest first. */
+export async function listVersions(
+  db: Db,
+  owner: string,
+  functionId: number,
+): Promise<readonly FunctionVersionRow[]> {
+  return db
+    .selectFrom('function_versions')
+    .select(columns)
+    .where('function_id', '=', functionId)
+    .where('owner', '=', owner)
+    .orderBy('version', 'desc')
+    .execute()
+}
+
+export async function findVersion(
+  db: Db,
+  owner: string,
+  functionId: number,
+  version: number,
+): Promise<FunctionVersionRow | undefined> {
+  return db
+    .selectFrom('function_versions')
+    .select(columns)
+    .where('function_id', '=', functionId)
+    .where('version', '=', version)
+    .where('owner', '=', owner)
+    .executeTakeFirst()
+}

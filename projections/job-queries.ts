@@ -1,0 +1,154 @@
+/**
+ * Queries of the read model `jobs` (`jobs.ts` has the row and the events that it applies).
+ *
+ * Invariant: none of them gets slower with history. A page is read off an index from its newest
+ * end, what is overdue off a partial index of what is unfinished, and nothing is counted.
+ */
+import type { JobAccepted, JobLogLine, JobStatus } from '#events/jobs.ts'
+import type { Db } from './database.ts'
+import type { JobTable } from './jobs.ts'
+
+/** A job without what is large and seldom wanted. */
+export type JobSummary = Readonly<Omit<JobTable, 'input' | 'logs' | 'counted_on'>>
+export type JobRow = JobSummary & Readonly<Pick<JobTable, 'input'>>
+
+const summary = [
+  'jobs.id',
+  'jobs.function_id',
+  'jobs.function_version',
+  'jobs.owner',
+  'jobs.runtime',
+  'jobs.status',
+  'jobs.attempt',
+  'jobs.accepted_at',
+  'jobs.started_at',
+  'jobs.finished_at',
+  'jobs.duration_ms',
+  'jobs.cpu_ms',
+  'jobs.memory_bytes',
+  'jobs.logs_truncated',
+  'jobs.result',
+  'jobs.error',
+] as const
+
+export async function findJob(db: Db, owner: string, id: number): Promise<JobRow | undefined> {
+  return db
+    .selectFrom('jobs')
+    .select([...summary, 'jobs.input'])
+    .where('id', '=', id)
+    .where('owner', '=', owner)
+    .executeTakeFirst()
+}
+
+export interface JobLogs {
+  readonly logs: readonly JobLogLine[]
+  readonly logs_truncated: boolean
+}
+
+export async function findJobLogs(db: Db, owner: string, id: number): Promise<JobLogs | undefined> {
+  return db
+    .selectFrom('jobs')
+    .select(['logs', 'logs_truncated'])
+    .where('id', '=', id)
+    .where('owner', '=', owner)
+    .executeTakeFirst()
+}
+
+export interface JobPageRequest {
+  /** Counts from 1. */
+  readonly page: number
+  readonly perPage: number
+  readonly status?: JobStatus | undefined
+}
+
+export interface JobPage {
+  readonly jobs: readonly JobSummary[]
+  readonly has_more: boolean
+}
+
+/** Newest first. */
+export async function pageOfJobs(
+  db: Db,
+  owner: string,
+  functionId: number,
+  { page, perPage, status }: JobPageRequest,
+): Promise<JobPage> {
+  let keys = db
+    .selectFrom('jobs')
+    .select('id')
+    .where('function_id', '=', functionId)
+    .where('owner', '=', owner)
+    .orderBy('accepted_at', 'desc')
+    .orderBy('id', 'desc')
+    .offset((page - 1) * perPage)
+    .limit(perPage + 1)
+  if (status !== undefined) keys = keys.where('status', '=', status)
+  const rows = await db
+    .selectFrom(keys.as('page'))
+    .innerJoin('jobs', 'jobs.id', 'page.id')
+    .select(summary)
+    .orderBy('jobs.accepted_at', 'desc')
+    .orderBy('jobs.id', 'desc')
+    .execute()
+  return { jobs: rows.slice(0, perPage), has_more: rows.length > perPage }
+}
+
+/** What its `job.failed` must carry, and what tells whether it is due. */
+export interface UnfinishedJob extends JobAccepted {
+  readonly status: 'pending' | 'running'
+  readonly attempt: number
+  readonly started_at: string | null
+  /** Of the version that it was accepted with; null if that version is unknown. */
+  readonly timeout_ms: number | null
+}
+
+export interface OverdueRequest {
+  /** ISO 8601: jobs accepted before. */
+  readonly pendingBefore: string
+  readonly limit: number
+  /** The last one of the page before this one. */
+  readonly after?: Pick<UnfinishedJob, 'accepted_at' | 'job_id'> | undefined
+}
+
+/** Unfinished jobs of all owners that were accepted before a time, oldest first. */
+export async function overdueJobs(
+  db: Db,
+  { pendingBefore, limit, after }: OverdueRequest,
+): Promise<readonly UnfinishedJob[]> {
+  let query = db
+    .selectFrom('jobs')
+    .leftJoin('function_versions as v', (join) =>
+      join
+        .onRef('v.function_id', '=', 'jobs.function_id')
+        .onRef('v.version', '=', 'jobs.function_version'),
+    )
+    .select([
+      'jobs.id as job_id',
+      'jobs.function_id',
+      'jobs.function_version',
+      'jobs.runtime',
+      'jobs.owner',
+      'jobs.input',
+      'jobs.accepted_at',
+      'jobs.status',
+      'jobs.attempt',
+      'jobs.started_at',
+      'v.timeout_ms',
+    ])
+    .where('jobs.status', 'in', ['pending', 'running'])
+    .where('jobs.accepted_at', '<', pendingBefore)
+    .orderBy('jobs.accepted_at')
+    .orderBy('jobs.id')
+    .limit(limit)
+    .$narrowType<{ status: 'pending' | 'running' }>()
+  if (after !== undefined) {
+    query = query.where((where) =>
+      where(
+        where.refTuple('jobs.accepted_at', 'jobs.id'),
+        '>',
+        where.tuple(after.accepted_at, after.job_id),
+      ),
+    )
+  }
+  return query.execute()
+}

@@ -1,0 +1,173 @@
+/**
+ * Read model: jobs, from accepted to their end.
+ *
+ * Applies the command `job.run` (stored, hence pending) and `job.started`, `job.succeeded`,
+ * `job.failed`. COMMANDS and EVENTS are read side by side, so an end may come before its command.
+ *
+ * Invariants:
+ * 1. The first end in stream order is the end. Nothing changes a finished row.
+ * 2. A status never moves backwards: a start counts only if its attempt is above the row's, and a
+ *    command only makes a row where there is none.
+ * 3. Within a batch (`applyToJobs`) and across batches (`upsertJobs`) the same rules hold.
+ */
+import type {
+  JobAccepted,
+  JobEvent,
+  JobError,
+  JobLogLine,
+  JobStatus,
+  Json,
+  RunJob,
+} from '#events/jobs.ts'
+import { MOVED } from './checkpoint.ts'
+import type { Part } from './statement.ts'
+
+export interface JobTable {
+  id: number
+  function_id: number
+  function_version: number
+  owner: string
+  runtime: JobAccepted['runtime']
+  status: JobStatus
+  /** 0 while pending. */
+  attempt: number
+  accepted_at: string
+  started_at: string | null
+  finished_at: string | null
+  duration_ms: number | null
+  cpu_ms: number | null
+  memory_bytes: number | null
+  /** The day whose counters its end went into; null until then. */
+  counted_on: string | null
+  logs_truncated: boolean
+  input: Json
+  result: Json | null
+  error: JobError | null
+  logs: readonly JobLogLine[]
+}
+
+export type JobChanges = Map<number, JobTable>
+
+/** `day` is the log's, `YYYY-MM-DD`. */
+export function applyToJobs(changes: JobChanges, happening: JobEvent | RunJob, day: string): void {
+  const { data } = happening
+  const before = changes.get(data.job_id)
+  if (before !== undefined && before.counted_on !== null) return
+  switch (happening.type) {
+    case 'job.run':
+      if (before === undefined) changes.set(data.job_id, pending(data))
+      return
+    case 'job.started': {
+      const { attempt, started_at } = happening.data
+      if (before !== undefined && before.attempt >= attempt) return
+      const row = before ?? pending(data)
+      changes.set(row.id, { ...row, status: 'running', attempt, started_at })
+      return
+    }
+    case 'job.succeeded':
+    case 'job.failed': {
+      const { attempt, finished_at, duration_ms, cpu_ms, memory_bytes, logs } = happening.data
+      const row = before ?? pending(data)
+      changes.set(row.id, {
+        ...row,
+        status: happening.type === 'job.succeeded' ? 'success' : 'failed',
+        attempt,
+        started_at: startOf(finished_at, duration_ms) ?? row.started_at,
+        finished_at,
+        duration_ms,
+        cpu_ms,
+        memory_bytes,
+        counted_on: day,
+        result: happening.type === 'job.succeeded' ? happening.data.result : null,
+        error: happening.type === 'job.failed' ? happening.data.error : null,
+        logs,
+        logs_truncated: happening.data.logs_truncated,
+      })
+      return
+    }
+    default:
+      happening satisfies never
+  }
+}
+
+function pending(data: JobAccepted): JobTable {
+  return {
+    id: data.job_id,
+    function_id: data.function_id,
+    function_version: data.function_version,
+    owner: data.owner,
+    runtime: data.runtime,
+    status: 'pending',
+    attempt: 0,
+    accepted_at: data.accepted_at,
+    started_at: null,
+    finished_at: null,
+    duration_ms: null,
+    cpu_ms: null,
+    memory_bytes: null,
+    counted_on: null,
+    logs_truncated: false,
+    input: data.input,
+    result: null,
+    error: null,
+    logs: [],
+  }
+}
+
+/** Most jobs are so short that nobody said when they started; the end knows it. */
+function startOf(finishedAt: string, durationMs: number | null): string | undefined {
+  if (durationMs === null) return undefined
+  return new Date(Date.parse(finishedAt) - durationMs).toISOString()
+}
+
+export const CHANGED = 'changed'
+
+/** Returns the rows that it made or changed; those with `counted_on` have just come to their end. */
+export function upsertJobs(changes: JobChanges): Part {
+  const rows = [...changes.values()]
+  return {
+    name: CHANGED,
+    values: [
+      rows.map((row) => row.id),
+      rows.map((row) => row.function_id),
+      rows.map((row) => row.function_version),
+      rows.map((row) => row.owner),
+      rows.map((row) => row.runtime),
+      rows.map((row) => row.status),
+      rows.map((row) => row.attempt),
+      rows.map((row) => row.accepted_at),
+      rows.map((row) => row.started_at),
+      rows.map((row) => row.finished_at),
+      rows.map((row) => row.duration_ms),
+      rows.map((row) => row.cpu_ms),
+      rows.map((row) => row.memory_bytes),
+      rows.map((row) => row.counted_on),
+      rows.map((row) => row.logs_truncated),
+      rows.map((row) => JSON.stringify(row.input)),
+      rows.map((row) => (row.status === 'success' ? JSON.stringify(row.result) : null)),
+      rows.map((row) => (row.error === null ? null : JSON.stringify(row.error))),
+      rows.map((row) => JSON.stringify(row.logs)),
+    ],
+    sql: ($) => `
+      insert into jobs as j
+        (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
+         started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
+         input, result, error, logs)
+      select r.* from ${MOVED}, unnest(
+        ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
+        ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
+        ${$(9)}::timestamptz[], ${$(10)}::timestamptz[], ${$(11)}::float8[], ${$(12)}::float8[],
+        ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
+        ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[]) r
+      on conflict (id) do update set
+        status = excluded.status, attempt = excluded.attempt,
+        started_at = coalesce(excluded.started_at, j.started_at),
+        finished_at = excluded.finished_at, duration_ms = excluded.duration_ms,
+        cpu_ms = excluded.cpu_ms, memory_bytes = excluded.memory_bytes,
+        counted_on = excluded.counted_on, logs_truncated = excluded.logs_truncated,
+        result = excluded.result, error = excluded.error, logs = excluded.logs
+      where j.counted_on is null
+        and (excluded.counted_on is not null or excluded.attempt > j.attempt)
+      returning function_id, owner, status, duration_ms, cpu_ms, memory_bytes, counted_on`,
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Brings a database to the newest migration.
+ *
+ * Invariants:
+ * 1. Any number of starters may call it at once: they queue behind one advisory lock.
+ * 2. A migration runs whole or not at all.
+ */
+import { sql } from 'kysely'
+import { Migrator, type Migration } from 'kysely/migration'
+import type { Db } from './database.ts'
+import * as functionsAndJobs from './migrations/0001-functions-and-jobs.ts'
+
+/** In order; a name that has run somewhere is never changed. */
+const MIGRATIONS: Readonly<Record<string, Migration>> = {
+  '0001-functions-and-jobs': functionsAndJobs,
+}
+
+export class MigrationError extends Error {
+  readonly code = 'MIGRATION_FAILED'
+  constructor(name: string | undefined, cause: unknown) {
+    super(`migration ${name ?? '(none)'} failed: ${String(cause)}`, { cause })
+    this.name = 'MigrationError'
+  }
+}
+
+/** Returns the names of the migrations that this call ran. */
+export async function migrate(db: Db, schema?: string): Promise<readonly string[]> {
+  return db.connection().execute(async (connection) => {
+    // Kysely locks too, but only after it has made its own tables, where two starters can collide.
+    await sql`select pg_advisory_lock(hashtext('sluice migrations'))`.execute(connection)
+    try {
+      return await run(connection, schema)
+    } finally {
+      await sql`select pg_advisory_unlock(hashtext('sluice migrations'))`.execute(connection)
+    }
+  })
+}
+
+async function run(db: Db, schema: string | undefined): Promise<readonly string[]> {
+  const migrator = new Migrator({
+    db,
+    provider: { getMigrations: () => Promise.resolve({ ...MIGRATIONS }) },
+    ...(schema !== undefined && { migrationTableSchema: schema }),
+  })
+  const { error, results = [] } = await migrator.migrateToLatest()
+  if (error !== undefined) {
+    const failed = results.find(({ status }) => status === 'Error')
+    throw new MigrationError(failed?.migrationName, error)
+  }
+  return results.map(({ migrationName }) => migrationName)
+}

@@ -1,0 +1,144 @@
+/**
+ * A message of the log as the read models want it: known, and proven fit for its columns.
+ *
+ * Invariants:
+ * 1. What passes here cannot fail in the database for its content's sake: ids are safe integers,
+ *    times are times, plain text holds no U+0000, figures are finite. All else that users supply
+ *    goes into `json` columns.
+ * 2. What nobody projects is `undefined` and moves only the position.
+ * 3. What claims to be known but is not fit throws `BadMessage`; it never stops what comes behind.
+ */
+import type { Envelope } from '#events/envelope.ts'
+import type { FunctionEvent } from '#events/functions.ts'
+import type { JobEvent, RunJob } from '#events/jobs.ts'
+import type { EVENTS } from '#events/streams.ts'
+import { COMMANDS } from '#events/streams.ts'
+
+export type Happening = FunctionEvent | JobEvent | RunJob
+
+export interface Recorded {
+  readonly stream: typeof EVENTS | typeof COMMANDS
+  readonly seq: number
+  /** The log's own clock, in milliseconds: the same at every replay. */
+  readonly at: number
+  readonly happening: Happening | undefined
+}
+
+export class BadMessage extends Error {
+  readonly code = 'BAD_MESSAGE'
+  constructor(reason: string) {
+    super(reason)
+    this.name = 'BadMessage'
+  }
+}
+
+/** Narrows `message` to what read models apply. Throws `BadMessage`. */
+export function happeningIn(stream: Recorded['stream'], message: Envelope): Happening | undefined {
+  const { type } = fields('envelope', message) as unknown as Envelope
+  if (stream === COMMANDS) return type === 'job.run' ? runJob(message) : undefined
+  switch (type) {
+    case 'function.registered':
+    case 'function.updated':
+      return functionDefined(message)
+    case 'function.deleted':
+      return functionDeleted(message)
+    case 'job.started':
+      return jobStarted(message)
+    case 'job.succeeded':
+    case 'job.failed':
+      return jobEnded(message)
+    default:
+      return undefined
+  }
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function functionDefined(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  aggregate(data)
+  whole('version', data.version, 1, INT4_MAX)
+  const definition = fields('definition', data.definition)
+  text('definition.name', definition.name)
+  whole('definition.timeout_ms', definition.timeout_ms, 0, INT4_MAX)
+  time('created_at', data.created_at)
+  time('updated_at', data.updated_at)
+  return message as Happening
+}
+
+function functionDeleted(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  aggregate(data)
+  time('deleted_at', data.deleted_at)
+  return message as Happening
+}
+
+function runJob(message: Envelope): Happening {
+  accepted(fields('data', message.data))
+  return message as Happening
+}
+
+function jobStarted(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  accepted(data)
+  whole('attempt', data.attempt, 1, INT4_MAX)
+  time('started_at', data.started_at)
+  return message as Happening
+}
+
+function jobEnded(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  accepted(data)
+  whole('attempt', data.attempt, 0, INT4_MAX)
+  time('finished_at', data.finished_at)
+  if (data.duration_ms !== null) figure('duration_ms', data.duration_ms)
+  figure('cpu_ms', data.cpu_ms)
+  whole('memory_bytes', data.memory_bytes, 0, Number.MAX_SAFE_INTEGER)
+  if (!Array.isArray(data.logs)) throw new BadMessage('logs is not a list')
+  if (typeof data.logs_truncated !== 'boolean') throw new BadMessage('logs_truncated is not set')
+  if (message.type === 'job.failed') fields('error', data.error)
+  return message as Happening
+}
+
+function accepted(data: Fields): void {
+  aggregate(data)
+  whole('job_id', data.job_id, 0, Number.MAX_SAFE_INTEGER)
+  whole('function_version', data.function_version, 0, INT4_MAX)
+  text('runtime', data.runtime)
+  time('accepted_at', data.accepted_at)
+}
+
+function aggregate(data: Fields): void {
+  whole('function_id', data.function_id, 0, Number.MAX_SAFE_INTEGER)
+  text('owner', data.owner)
+}
+
+const INT4_MAX = 2_147_483_647
+/** Sums of it in microseconds stay exact for ten thousand years of runs. */
+const FIGURE_MAX = 1e12
+const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
+
+function fields(name: string, value: unknown): Fields {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
+  throw new BadMessage(`${name} is not an object`)
+}
+
+function whole(name: string, value: unknown, min: number, max: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
+  throw new BadMessage(`${name} is not a whole number from ${min} to ${max}`)
+}
+
+function figure(name: string, value: unknown): void {
+  if (typeof value === 'number' && value >= 0 && value <= FIGURE_MAX) return
+  throw new BadMessage(`${name} is not a number from 0 to ${FIGURE_MAX}`)
+}
+
+function text(name: string, value: unknown): void {
+  if (typeof value === 'string' && !value.includes('\0') && value.isWellFormed()) return
+  throw new BadMessage(`${name} is not clean text`)
+}
+
+function time(name: string, value: unknown): void {
+  if (typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value))) return
+  throw new BadMessage(`${name} is not a time in UTC`)
+}

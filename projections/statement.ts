@@ -1,0 +1,36 @@
+/**
+ * A statement put together from parts: each read model supplies its own, and all of them run as
+ * one, so that a batch costs one round trip and one commit.
+ *
+ * Each part is a `with` query that takes its values as arrays, one per column, and reads them by
+ * `unnest`. A part writes only if the checkpoint moved (`from moved`): that is the fence.
+ */
+
+/** `name` is the part's name in the statement; `$` numbers a column's parameter. */
+export interface Part {
+  readonly name: string
+  readonly sql: (parameter: Parameter) => string
+  readonly values: readonly unknown[]
+}
+
+/** The position in the statement of the part's own parameter, counted from 1. */
+export type Parameter = (own: number) => string
+
+export interface Statement {
+  /** Names the prepared statement; the same parts are the same statement. */
+  readonly name: string
+  readonly text: string
+  readonly values: unknown[]
+}
+
+/** `result` is the final query; it may read from any part. */
+export function statementOf(parts: readonly Part[], result: string): Statement {
+  const values: unknown[] = []
+  const queries = parts.map((part) => {
+    const offset = values.length
+    values.push(...part.values)
+    return `${part.name} as (${part.sql((own) => `$${offset + own}`)})`
+  })
+  const name = parts.map((part) => part.name).join('+')
+  return { name, text: `with ${queries.join(',\n')}\n${result}`, values }
+}

@@ -1,0 +1,130 @@
+/** Messages as the other processes say them. */
+import type { Definition } from '#events/functions.ts'
+import { functionMessageId } from '#events/functions.ts'
+import { jobMessageId, type JobAccepted, type JobError, type Json } from '#events/jobs.ts'
+import { subjects } from '#events/subjects.ts'
+import { AT, OWNER, said, type Said } from './fixture.ts'
+
+export const later = (milliseconds: number) => new Date(Date.parse(AT) + milliseconds).toISOString()
+
+export function definition(changes: Partial<Definition> = {}): Definition {
+  return {
+    name: 'echo',
+    runtime: 'python',
+    code: 'def handler(event): return event',
+    execution_type: 'sync',
+    timeout_ms: 30_000,
+    memory_mb: 128,
+    ...changes,
+  }
+}
+
+export function defined(id: number, version = 1, changes: Partial<Definition> = {}): Said {
+  const fact = version === 1 ? 'registered' : 'updated'
+  return {
+    subject: subjects.functionEvent(id, fact),
+    message: said(functionMessageId.version(id, version), `function.${fact}`, String(id), {
+      function_id: id,
+      owner: OWNER,
+      version,
+      definition: definition({ name: `echo-${id}`, ...changes }),
+      created_at: AT,
+      updated_at: later(version - 1),
+    }),
+  }
+}
+
+export function deleted(id: number, version = 1): Said {
+  return {
+    subject: subjects.functionEvent(id, 'deleted'),
+    message: said(functionMessageId.deleted(id), 'function.deleted', String(id), {
+      function_id: id,
+      owner: OWNER,
+      version,
+      name: `echo-${id}`,
+      runtime: 'python',
+      deleted_at: later(1_000),
+    }),
+  }
+}
+
+export function accepted(job: number, fn = 1, changes: Partial<JobAccepted> = {}): JobAccepted {
+  return {
+    job_id: job,
+    function_id: fn,
+    function_version: 1,
+    runtime: 'python',
+    owner: OWNER,
+    input: { job },
+    accepted_at: later(job),
+    ...changes,
+  }
+}
+
+export function run(job: number, fn = 1, changes: Partial<JobAccepted> = {}): Said {
+  return {
+    subject: subjects.runJob('python', fn),
+    message: said(jobMessageId.run(job), 'job.run', String(fn), {
+      ...accepted(job, fn, changes),
+      definition_seq: 1,
+    }),
+  }
+}
+
+export function started(job: number, fn = 1, attempt = 1): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'started'),
+    message: said(jobMessageId.start(job, attempt), 'job.started', String(fn), {
+      ...accepted(job, fn),
+      attempt,
+      started_at: later(job + 100 * attempt),
+    }),
+  }
+}
+
+const spent = {
+  attempt: 1,
+  duration_ms: 2.5,
+  cpu_ms: 1.25,
+  memory_bytes: 4_096,
+  logs: [],
+  logs_truncated: false,
+}
+
+export interface EndChanges extends Partial<JobAccepted> {
+  readonly result?: Json
+  readonly error?: JobError
+  readonly [key: string]: unknown
+}
+
+export function succeeded(job: number, fn = 1, changes: EndChanges = {}): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'succeeded'),
+    message: said(jobMessageId.end(job), 'job.succeeded', String(fn), {
+      ...accepted(job, fn),
+      ...spent,
+      finished_at: later(job + 1_000),
+      result: { echoed: job },
+      ...changes,
+    }),
+  }
+}
+
+export function failed(job: number, fn = 1, changes: EndChanges = {}): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'failed'),
+    message: said(jobMessageId.end(job), 'job.failed', String(fn), {
+      ...accepted(job, fn),
+      ...spent,
+      finished_at: later(job + 1_000),
+      error: { code: 'RUNTIME_ERROR', message: 'boom' },
+      ...changes,
+    }),
+  }
+}
+
+/** The same message under another dedupe id, as after the server's window. */
+export const again = (repeated: Said, nth = 1): Said => ({
+  ...repeated,
+  id: `${repeated.message.id}:again:${nth}`,
+})
