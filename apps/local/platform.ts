@@ -141,7 +141,7 @@ async function embedPostgres({ home, log }: PlatformOptions, servers: Supervised
 
 async function stopApps([edge, ...others]: readonly Supervised[]): Promise<void> {
   const drained = edge?.stop(APPS_STOP_MS)
-  await Promise.race([drained, delay(EDGE_DRAIN_MS)])
+  await Promise.race([drained, delay(EDGE_DRAIN_MS, undefined, { ref: false })])
   await Promise.all([drained, ...others.map((part) => part.stop(APPS_STOP_MS - EDGE_DRAIN_MS))])
 }
 
