@@ -22,7 +22,8 @@ const signalNames: Readonly<Record<number, string>> = {
   25: 'SIGXFSZ',
   31: 'SIGSYS',
 }
-const SIGKILL_EXIT = 137
+/** Bubblewrap exits with 128 + the signal that ended the interpreter. */
+export const SIGKILL_EXIT = 137
 
 /**
  * The failure that a run shows when its process is gone. Throws a `SandboxError` where the user's
@@ -44,6 +45,7 @@ export function failureOf(
     case 'protocol':
       return runtimeError(`The function's process broke the protocol: ${death.detail ?? ''}.`)
     case 'hangup':
+      if (death.outOfMemory) return failureOfExit(death, run.memoryMb)
       return runtimeError('The function closed the channel to its host.')
     case 'closing':
       throw new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed during the run.')

@@ -16,13 +16,14 @@ import { readFile } from 'node:fs/promises'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
 import type { Cgroup } from './cgroup.ts'
-import type { Death, EndCause } from './death.ts'
+import { type Death, type EndCause, SIGKILL_EXIT } from './death.ts'
 import { LIMITS } from './contract.ts'
 import { type Frame, FrameReader, frameType, USAGE_BYTES } from './frames.ts'
 import { LogBuffer } from './logs.ts'
 import { type SpawnOptions, spawnConfined } from './spawn.ts'
 
 const READY_TIMEOUT_MS = 15_000
+const HANGUP_GRACE_MS = 250
 const PAGE_BYTES = 4096
 
 export type Answer =
@@ -121,10 +122,7 @@ export class SandboxProcess {
         this.kill('protocol', error instanceof Error ? error.message : undefined)
       }
     })
-    // The sandbox may close its end while it lives on; then nobody can talk to it any more.
-    this.#control.on('end', () => {
-      if (!this.#exited && this.#state !== 'preparing') this.kill('hangup')
-    })
+    this.#control.on('end', () => this.#onHangup())
     this.#control.on('error', () => {})
     const tooSlow = setTimeout(() => {
       this.kill('setup', 'it did not start in time')
@@ -237,6 +235,13 @@ export class SandboxProcess {
     })
   }
 
+  /** The channel ends with the process, or because the function closed it and lives on. */
+  #onHangup(): void {
+    if (this.#exited || this.#state === 'preparing') return
+    const timer = setTimeout(() => this.kill('hangup'), HANGUP_GRACE_MS)
+    this.#child.once('exit', () => clearTimeout(timer))
+  }
+
   #listenToOutput(stream: 'stdout' | 'stderr', socket: Socket): void {
     let betweenCalls = 0
     socket.on('data', (chunk: Buffer) => {
@@ -260,7 +265,9 @@ export class SandboxProcess {
   }
 
   async #close(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
-    const killed = code === 137 || signal === 'SIGKILL'
+    const killed = code === SIGKILL_EXIT || signal === 'SIGKILL'
+    // It was on its way out when we sent the signal: how it went says more than that we sent one.
+    if (!killed && this.#cause === 'hangup') this.#cause = undefined
     const byKernel = killed && (await this.cgroup?.outOfMemory())
     const said = this.#setupOutput.lines().map((line) => line.text)
     this.#finishDeath({

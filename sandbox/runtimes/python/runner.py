@@ -211,7 +211,10 @@ class Program:
             out['message'] = str(error)
         except BaseException:
             out['message'] = '(its text could not be made)'
-        if isinstance(error, MemoryError):
+        # The interpreter says the second when it finds no memory for a frame.
+        if isinstance(error, MemoryError) or (
+            isinstance(error, SystemError) and 'without exception set' in out['message']
+        ):
             out['kind'] = 'memory'
             out['message'] = out['message'] or 'The function ran out of memory.'
         if isinstance(error, SystemExit):

@@ -1,0 +1,150 @@
+/**
+ * A sandbox of one's own per test, at each level that this machine offers, and a look at what it
+ * leaves behind.
+ */
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Program, Run, RunResult, RuntimeName, Sandbox } from '#sandbox/contract.ts'
+import type { SandboxOptions } from '#sandbox/options.ts'
+import { createSandbox } from '#sandbox/sandbox.ts'
+
+/** Root gets cgroups; an ordinary user does not, and has nothing better to be compared with. */
+export const levels = process.getuid?.() === 0 ? (['auto', 'user'] as const) : (['user'] as const)
+
+export type Level = (typeof levels)[number]
+
+export interface Rig {
+  readonly sandbox: Sandbox
+  readonly events: { what: string; fields: Record<string, unknown> }[]
+  run(program: Program, options?: Partial<Run>): Promise<RunResult>
+  /** Closes it and proves that nothing of it is left. */
+  close(): Promise<void>
+}
+
+export async function openRig(options: Partial<SandboxOptions> = {}): Promise<Rig> {
+  const cacheDir = await mkdtemp(path.join(tmpdir(), 'sluice-sandbox-test-'))
+  const bwrapPath = process.env['SLUICE_BWRAP']
+  const events: Rig['events'] = []
+  const sandbox = createSandbox({
+    ...(bwrapPath === undefined ? {} : { bwrapPath }),
+    cacheDir,
+    onEvent: (what, fields) => events.push({ what, fields }),
+    ...options,
+  })
+  const mountsBefore = mounts()
+  const childrenBefore = new Set(descendants().map(({ pid }) => pid))
+  await sandbox.start()
+  const { level, reason, runtimes } = sandbox.stats()
+  assert.notEqual(level, 'unavailable', `bubblewrap is on PATH or in SLUICE_BWRAP: ${reason}`)
+  assert.ok(runtimes.python.ok && runtimes.nodejs.ok, JSON.stringify(runtimes))
+  return {
+    sandbox,
+    events,
+    run: (program, more = {}) => sandbox.run({ ...runOf(program), ...more }),
+    async close() {
+      const children = descendants().filter(({ pid }) => !childrenBefore.has(pid))
+      await sandbox.close()
+      await rm(cacheDir, { recursive: true })
+      assert.deepEqual(children.filter(isAlive), [], 'no process survives')
+      assert.deepEqual(cgroupsOfThisProcess(), [], 'no cgroup survives')
+      assert.deepEqual(mounts(), mountsBefore, 'no mount survives')
+    },
+  }
+}
+
+let functions = 0
+
+export function program(runtime: RuntimeName, code: string, more: Partial<Program> = {}): Program {
+  functions += 1
+  const ids = { owner: 'owner', functionId: functions, version: 1 }
+  return { ...ids, runtime, code, env: {}, memoryMb: 128, ...more }
+}
+
+export function runOf(program: Program): Run {
+  return {
+    program,
+    event: '{}',
+    timeoutMs: 5000,
+    context: {
+      job_id: 7,
+      function_id: program.functionId,
+      function_name: 'fn',
+      function_version: program.version,
+      attempt: 1,
+      deadline: '2030-01-01T00:00:00.000Z',
+      traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    },
+  }
+}
+
+/** The run's result as a value; fails with the run's own error if there is none. */
+export function resultOf(run: RunResult): unknown {
+  assert.ok(run.outcome.ok, JSON.stringify(run.outcome))
+  return JSON.parse(run.outcome.result)
+}
+
+export function errorOf(run: RunResult) {
+  assert.ok(!run.outcome.ok, JSON.stringify(run.outcome).slice(0, 500))
+  return run.outcome.error
+}
+
+interface Known {
+  readonly pid: number
+  readonly startTime: string
+}
+
+/** Everything below this process, with its start time, so that a reused pid is not taken for it. */
+export function descendants(): Known[] {
+  const parents = new Map<number, number>()
+  const known = new Map<number, Known>()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    const stat = readStat(Number(name))
+    if (stat === undefined) continue
+    parents.set(Number(name), stat.parent)
+    known.set(Number(name), { pid: Number(name), startTime: stat.startTime })
+  }
+  const isBelow = (pid: number): boolean => {
+    const parent = parents.get(pid)
+    return parent !== undefined && (parent === process.pid || isBelow(parent))
+  }
+  return [...known.values()].filter(({ pid }) => isBelow(pid))
+}
+
+export function isAlive(known: Known): boolean {
+  return readStat(known.pid)?.startTime === known.startTime
+}
+
+function readStat(pid: number) {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+    return { parent: Number(fields[1]), startTime: fields[19] ?? '' }
+  } catch {
+    return undefined
+  }
+}
+
+const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8')
+
+/** The groups that sandboxes of this very process have made, in whatever hierarchy. */
+export function cgroupsOfThisProcess(): string[] {
+  const found: string[] = []
+  for (const line of readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n')) {
+    const [, controllers = '', where = '/'] = line.split(':')
+    for (const mount of ['', controllers, 'unified']) {
+      const folder = path.join('/sys/fs/cgroup', mount, where)
+      try {
+        for (const name of readdirSync(folder)) {
+          if (name.startsWith(`sluice-${process.pid}-`)) found.push(path.join(folder, name))
+        }
+      } catch {
+        // Not a hierarchy of this machine.
+      }
+    }
+  }
+  return found
+}
