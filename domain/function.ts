@@ -5,7 +5,8 @@
  * 1. A version is immutable: whatever changes a definition makes the next one.
  * 2. A name belongs to at most one living function of an owner. It is an aggregate of its own, so
  *    the claim and the definition are appended together or not at all.
- * 3. A command that was already decided decides nothing: its own events name it as their cause.
+ * 3. The function's own event comes last: whoever has seen it has seen all of the decision.
+ * 4. A command that was already decided decides nothing: its own events name it as their cause.
  */
 import { causedBy, envelope, type Said } from '#events/envelope.ts'
 import {
@@ -94,8 +95,8 @@ function register(
   const id = functionMessageId.version(function_id, 1)
   const subject = String(function_id)
   return [
-    envelope(said, { id, type: 'function.registered', subject, data: version }),
     claim(version, names, said),
+    envelope(said, { id, type: 'function.registered', subject, data: version }),
   ]
 }
 
@@ -116,7 +117,7 @@ function update(
   const subject = String(current.function_id)
   const updated = envelope(said, { id, type: 'function.updated', subject, data: version })
   if (version.definition.name === current.definition.name) return [updated]
-  return [updated, claim(version, names, said), release(current, version.version, said)]
+  return [claim(version, names, said), release(current, version.version, said), updated]
 }
 
 function remove({ data }: DeleteFunction, state: FunctionState, said: Said): Decided {
@@ -135,7 +136,7 @@ function remove({ data }: DeleteFunction, state: FunctionState, said: Said): Dec
       deleted_at: said.time,
     },
   })
-  return [deleted, release(current, version + 1, said)]
+  return [release(current, version + 1, said), deleted]
 }
 
 /** Another owner's function is as unknown as one that never was. */

@@ -50,6 +50,8 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       retention: RetentionPolicy.Interest,
       discard: DiscardPolicy.New,
       max_age: 7 * DAY_NS,
+      // Servers from 2.15 on allow 1,000 unless told otherwise; there is one per function.
+      max_consumers: 100_000,
       max_bytes: Math.floor(maxBytes / 4),
       allow_atomic: true,
       allow_direct: true,

@@ -40,7 +40,7 @@ async function serve(main: Main): Promise<void> {
 
   const sandbox = createSandbox({
     cacheDir: join(config.home, 'sandbox'),
-    onEvent: (what, fields) => log.info(what, fields),
+    onEvent: (what, fields) => log.info(`sandbox_${what}`, { sandbox: fields }),
     ...(config.bwrapPath !== undefined && { bwrapPath: config.bwrapPath }),
     ...(config.pythonPath !== undefined && { pythonPath: config.pythonPath }),
   })
@@ -118,8 +118,8 @@ async function serve(main: Main): Promise<void> {
     }))
   })
   connection.announce(() => ({ sandbox: sandbox.stats() }))
-  const { level, reason } = sandbox.stats()
-  log.info('ready', { slots, level, reason, functions: intake.functions })
+  const { level: sandboxLevel, reason } = sandbox.stats()
+  log.info('ready', { slots, sandboxLevel, reason, functions: intake.functions })
 }
 
 function expiry(ms: number): Promise<void> {

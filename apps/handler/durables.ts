@@ -17,9 +17,9 @@ const GRACE_MS = 600_000
 const CONSUMER_NOT_FOUND = 10014
 
 export interface Durables {
-  ensure(functionId: number): Promise<void>
+  readonly ensure: (functionId: number) => Promise<void>
   /** Clears away the durables of functions that are gone for good. */
-  clear(nowMs: number): Promise<void>
+  readonly clear: (nowMs: number) => Promise<void>
 }
 
 export interface DurablesOptions {

@@ -36,5 +36,5 @@ await runMain('projector', async (main) => {
 async function bringUp(url: string): Promise<readonly string[]> {
   const statementTimeoutMs = MIGRATION_TIMEOUT_MS
   await using database = openDatabase({ url, name: 'migrations', poolSize: 1, statementTimeoutMs })
-  return migrate(database.db)
+  return await migrate(database.db)
 }

@@ -20,7 +20,7 @@ export interface Connection {
   readonly instance: string
   readonly telemetry: Telemetry
   /** Says to the others that this process serves, until it stops. */
-  announce(state?: () => PresenceState): void
+  readonly announce: (state?: () => PresenceState) => void
 }
 
 export async function connectBus(name: string, main: Main): Promise<Connection> {

@@ -8,12 +8,14 @@ const RANK: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30
 
 export type Fields = Readonly<Record<string, unknown>>
 
+type Say = (event: string, fields?: Fields) => void
+
 export interface Log {
-  debug(event: string, fields?: Fields): void
-  info(event: string, fields?: Fields): void
-  warn(event: string, fields?: Fields): void
-  error(event: string, fields?: Fields): void
-  child(fields: Fields): Log
+  readonly debug: Say
+  readonly info: Say
+  readonly warn: Say
+  readonly error: Say
+  readonly child: (fields: Fields) => Log
 }
 
 export interface LogOptions {
@@ -31,7 +33,7 @@ export function createLog(options: LogOptions): Log {
     if (RANK[rank] < RANK[level]) return () => {}
     return (event: string, fields: Fields = {}) => {
       const record = { time: new Date().toISOString(), level: rank, process: name, event }
-      write(`${JSON.stringify({ ...record, ...bound, ...fields }, plainError)}\n`)
+      write(`${JSON.stringify({ ...record, ...bound, ...fields, ...record }, plainError)}\n`)
     }
   }
   return {

@@ -21,7 +21,7 @@ export interface Main {
   /** Whoever acquires something defers its release here. */
   readonly stack: AsyncDisposableStack
   /** Ends the process as failed, after releasing everything. */
-  fail(error: unknown): void
+  readonly fail: (error: unknown) => void
 }
 
 /** Runs `body`; it may return while its workers go on: the process lives until `signal` aborts. */

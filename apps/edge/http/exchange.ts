@@ -27,9 +27,9 @@ export interface Exchange {
   readonly requestId: string
   /** What every message that comes of this request carries on. */
   readonly cause: Cause
-  param(name: string): string
-  query(name: string): string | undefined
-  header(name: string): string | undefined
+  readonly param: (name: string) => string
+  readonly query: (name: string) => string | undefined
+  readonly header: (name: string) => string | undefined
 }
 
 export interface Answer {
@@ -113,8 +113,7 @@ export class Router {
     const startedAt = performance.now()
     const { incoming } = context.env
     const given = incoming.headers['x-request-id']
-    const requestId =
-      typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
     const admitted = admission.enter()
     let answer: Answer
     try {
@@ -166,7 +165,10 @@ export function respond(
   // A body that nobody reads would be taken for the next request on this connection.
   const close = !incoming.complete && hasBody(incoming) ? { connection: 'close' } : undefined
   const type = body === undefined ? undefined : { 'content-type': contentType }
-  return new Response(body ?? null, { status, headers: { ...always, ...type, ...close, ...headers } })
+  return new Response(body ?? null, {
+    status,
+    headers: { ...always, ...type, ...close, ...headers },
+  })
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {

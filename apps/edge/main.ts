@@ -1,0 +1,100 @@
+/**
+ * The edge: turns HTTP requests into commands and queries. It writes nowhere but to the log and
+ * never runs user code. Start as many as there are cores to spare.
+ */
+import { randomUUID } from 'node:crypto'
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { sql } from 'kysely'
+import { Problem } from '#domain/problem.ts'
+import { Appender } from '#events/jetstream/append.ts'
+import { openIds } from '#events/jetstream/ids.ts'
+import { openDatabase } from '#projections/database.ts'
+import { connectBus } from '#runtime/bus.ts'
+import { required } from '#runtime/config.ts'
+import { runMain, type Main } from '#runtime/main.ts'
+import { watchPresence } from '#runtime/presence.ts'
+import { untilDone } from '#runtime/retry.ts'
+import { Agreement } from './agreement.ts'
+import { Definitions } from './definitions.ts'
+import { createFunctionCommands } from './function-commands.ts'
+import { Admission, Router, asProblem, respond } from './http/exchange.ts'
+import { serveHttp } from './http/server.ts'
+import { Invocations } from './invocations.ts'
+import { mountOperations } from './operations/mount.ts'
+import { Queries } from './queries.ts'
+import { ReadModel } from './read-model.ts'
+import { functionsDialect } from './surfaces/functions/dialect.ts'
+import { functionRoutes } from './surfaces/functions/functions.ts'
+import { jobRoutes } from './surfaces/functions/jobs.ts'
+
+/** A command that could not be stored for so long is answered with 503. */
+const STORE_WITHIN_MS = 10_000
+
+await runMain('edge', serve)
+
+async function serve(main: Main): Promise<void> {
+  const { config, log, signal, stack } = main
+  const { maxBodyBytes } = config
+  const connection = await connectBus('edge', main)
+  const { bus, payloads, instance, telemetry } = connection
+  const database = stack.use(openDatabase({ url: required(config, 'databaseUrl'), name: 'edge' }))
+  const presence = stack.use(watchPresence(bus))
+  const readModel = stack.use(new ReadModel(bus))
+  const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
+  const agreement = stack.use(new Agreement({ bus, definitions, presence, instance }))
+  const openKind = (kind: 'function' | 'job') =>
+    untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
+  const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
+  const queries = new Queries(database.db, readModel)
+  const invocations = new Invocations({ bus, payloads, appender, jobIds })
+  const send = createFunctionCommands({ bus, payloads, appender, agreement, readModel })
+
+  const app = new Hono<{ Bindings: HttpBindings }>()
+  const admission = new Admission(config.maxConcurrentRequests)
+  const dialect = functionsDialect
+  const router = new Router({ app, dialect, telemetry, log, admission })
+  functionRoutes(router, { send, queries, functionIds, maxBodyBytes })
+  jobRoutes(router, { definitions, agreement, invocations, queries, maxBodyBytes })
+  router.close()
+  mountOperations(app, {
+    bus,
+    telemetry,
+    presence,
+    probeDatabase: () => sql`select 1`.execute(database.db),
+    projected: () => new Map(Object.entries(readModel.positions)),
+  })
+  app.notFound((context) => {
+    telemetry.recordRequest(context.req.method, undefined, 404, 0)
+    return refuse(new Problem('NOT_FOUND', 'There is nothing at this path.'), context)
+  })
+  app.onError((error, context) => {
+    log.error('request_failed', { path: context.req.path, error })
+    return refuse(asProblem(error), context)
+  })
+  telemetry.gauge('sluice_http_requests_in_progress', 'Requests in progress.', () => [
+    { value: admission.current },
+  ])
+
+  connection.announce(() => ({ defined: definitions.position }))
+  const { host } = config
+  const server = await serveHttp({
+    host,
+    port: config.port,
+    fetch: app.fetch as never,
+    malformed: (status) => {
+      const problem = new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
+      return dialect.render(problem, randomUUID()).body ?? String(status)
+    },
+  })
+  stack.use(server)
+  const shown = host.includes(':') ? `[${host}]` : host
+  log.info('ready', { url: `http://${shown}:${server.port}`, functions: definitions.size })
+}
+
+function refuse(problem: Problem, context: { env: HttpBindings }): Response {
+  const requestId = randomUUID()
+  const answer = functionsDialect.render(problem, requestId)
+  return respond(answer, requestId, functionsDialect.contentType, context.env.incoming)
+}

@@ -1,0 +1,167 @@
+/**
+ * The functions API, part 1: definitions, their versions and metrics.
+ * Source: sections 1.1 to 1.6 of its document.
+ */
+import { functionNotFound } from '#domain/function.ts'
+import { Problem } from '#domain/problem.ts'
+import {
+  FunctionChanges,
+  FunctionInput,
+  LOCAL_OWNER,
+  type DeleteFunction,
+  type NullableChanges,
+  type RegisterFunction,
+  type UpdateFunction,
+} from '#events/functions.ts'
+import type { Ids } from '#events/jetstream/ids.ts'
+import { functionMetrics } from '#projections/function-metrics.ts'
+import {
+  findVersion,
+  listVersions,
+  type FunctionVersionRow,
+} from '#projections/function-versions.ts'
+import { findFunction, listFunctions } from '#projections/functions.ts'
+import type { SendFunctionCommand } from '../../function-commands.ts'
+import { readJson } from '../../http/body.ts'
+import type { Exchange, Router } from '../../http/exchange.ts'
+import { eventValidator, validator } from '../../http/validate.ts'
+import type { Found, Queries } from '../../queries.ts'
+import { success } from './dialect.ts'
+import { functionView, metricsView } from './views.ts'
+
+const validInput = validator<FunctionInput>(FunctionInput)
+const validChanges = validator<FunctionChanges>(FunctionChanges)
+const OPTIONAL = ['description', 'timeout_ms', 'memory_mb', 'schema', 'examples', 'env']
+const REQUIRED = ['name', 'runtime', 'code', 'execution_type']
+
+export interface FunctionRoutesOptions {
+  readonly send: SendFunctionCommand
+  readonly queries: Queries
+  readonly functionIds: Ids
+  readonly maxBodyBytes: number
+}
+
+export function functionRoutes(router: Router, options: FunctionRoutesOptions): void {
+  const { send, queries, functionIds, maxBodyBytes } = options
+  const owner = LOCAL_OWNER
+
+  router.on('GET', '/functions', async () => {
+    const { value, fresh } = await queries.ask((db) => listFunctions(db, owner))
+    return success(200, { functions: value.map(functionView) }, staleness(fresh))
+  })
+
+  router.on('POST', '/functions', async ({ incoming, cause }) => {
+    const body = await readJson(incoming, maxBodyBytes)
+    const definition = validInput(withoutNulls(body, OPTIONAL))
+    requireUsable(definition)
+    const function_id = await functionIds.take()
+    const data = { function_id, owner, definition }
+    const registered = await send<RegisterFunction>('function.register', data, cause)
+    const version = registered?.version ?? 1
+    return success(201, { function_id, version }, { location: `/functions/${function_id}` })
+  })
+
+  router.on('GET', '/functions/:function_id', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    const { value, fresh } = await queries.require(
+      async (db) => {
+        const found = await findFunction(db, owner, id)
+        return found?.deleted_at === null ? found : undefined
+      },
+      () => functionNotFound(id),
+    )
+    return success(200, functionView(value), staleness(fresh))
+  })
+
+  router.on('PUT', '/functions/:function_id', async (exchange) => {
+    const function_id = idOf(exchange, 'function_id')
+    const body = await readJson(exchange.incoming, maxBodyBytes)
+    const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
+    requireUsable(given)
+    const changes = body as NullableChanges
+    const data = { function_id, owner, changes }
+    const updated = await send<UpdateFunction>('function.update', data, exchange.cause)
+    return success(200, { function_id, version: updated?.version })
+  })
+
+  router.on('DELETE', '/functions/:function_id', async (exchange) => {
+    const function_id = idOf(exchange, 'function_id')
+    await send<DeleteFunction>('function.delete', { function_id, owner }, exchange.cause)
+    return { status: 204 }
+  })
+
+  router.on('GET', '/functions/:function_id/versions', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    const { value, fresh } = await queries.require(
+      async (db) => {
+        const versions = await listVersions(db, owner, id)
+        return versions.length === 0 ? undefined : versions
+      },
+      () => functionNotFound(id),
+    )
+    return success(200, { versions: value.map(versionView) }, staleness(fresh))
+  })
+
+  router.on('GET', '/functions/:function_id/versions/:version', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    const version = idOf(exchange, 'version')
+    const { value, fresh } = await queries.require(
+      (db) => findVersion(db, owner, id, version),
+      () =>
+        new Problem('NOT_FOUND', `There is no version ${version} of function ${id}.`, {
+          field: 'version',
+        }),
+    )
+    return success(200, versionView(value), staleness(fresh))
+  })
+
+  router.on('GET', '/functions/:function_id/metrics', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    // A deleted function's metrics stay readable.
+    const { value, fresh } = await queries.require(
+      async (db) => {
+        const known = await findFunction(db, owner, id)
+        return known && functionMetrics(db, owner, id)
+      },
+      () => functionNotFound(id),
+    )
+    return success(200, metricsView(value), staleness(fresh))
+  })
+}
+
+/** An id in the path: a whole number from 1. */
+export function idOf({ param }: Exchange, name: string): number {
+  const text = param(name)
+  const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : NaN
+  if (Number.isSafeInteger(id)) return id
+  throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1.`, {
+    field: name,
+    given: text.slice(0, 64),
+  })
+}
+
+export function staleness(fresh: Found<unknown>['fresh']): Record<string, string> {
+  return fresh ? {} : { 'sluice-stale': 'true' }
+}
+
+/** What the schema of the body cannot say. */
+function requireUsable({ code, schema }: FunctionChanges): void {
+  if (code?.includes('\u0000') === true) {
+    throw new Problem('CODE_INVALID', 'code must not contain U+0000.', { field: 'code' })
+  }
+  if (schema?.params !== undefined) eventValidator(schema.params, 'schema.params')
+  if (schema?.result !== undefined) eventValidator(schema.result, 'schema.result')
+}
+
+/** Null in a field that may be left out means that it is left out. */
+function withoutNulls(body: unknown, fields: readonly string[]): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body
+  return Object.fromEntries(
+    Object.entries(body).filter(([key, value]) => value !== null || !fields.includes(key)),
+  )
+}
+
+/** A version never changes, so it was updated when it was made. */
+function versionView({ function_id: id, version, definition, created_at }: FunctionVersionRow) {
+  return functionView({ id, version, definition, created_at, updated_at: created_at })
+}

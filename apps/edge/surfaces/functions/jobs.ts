@@ -1,0 +1,116 @@
+/**
+ * The functions API, part 2: invocations and the jobs that come of them.
+ * Source: sections 2.1, 3.1 and 3.2 of its document; `Prefer` is RFC 7240.
+ */
+import { functionNotFound } from '#domain/function.ts'
+import { Problem } from '#domain/problem.ts'
+import { LOCAL_OWNER } from '#events/functions.ts'
+import type { JobStatus } from '#events/jobs.ts'
+import { findFunction } from '#projections/functions.ts'
+import { findJob, findJobLogs, pageOfJobs } from '#projections/job-queries.ts'
+import type { Agreement } from '../../agreement.ts'
+import type { Definitions } from '../../definitions.ts'
+import { readOptionalJson } from '../../http/body.ts'
+import type { Exchange, Router } from '../../http/exchange.ts'
+import { parsePrefer, preferenceApplied } from '../../http/prefer.ts'
+import type { Invocations } from '../../invocations.ts'
+import type { Queries } from '../../queries.ts'
+import { success } from './dialect.ts'
+import { idOf, staleness } from './functions.ts'
+import { acceptedJobView, endedJobView, jobView } from './views.ts'
+
+const PER_PAGE_MAX = 100
+const PAGE_MAX = 1_000_000
+const STATUSES: readonly JobStatus[] = ['pending', 'running', 'success', 'failed']
+
+export interface JobRoutesOptions {
+  readonly definitions: Definitions
+  readonly agreement: Agreement
+  readonly invocations: Invocations
+  readonly queries: Queries
+  readonly maxBodyBytes: number
+}
+
+export function jobRoutes(router: Router, options: JobRoutesOptions): void {
+  const { definitions, agreement, invocations, queries, maxBodyBytes } = options
+  const owner = LOCAL_OWNER
+
+  router.on('POST', '/functions/:function_id/invoke', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    const { incoming, cause } = exchange
+    const event = (await readOptionalJson(incoming, maxBodyBytes)) ?? {}
+    agreement.requirePresence()
+    const prefer = parsePrefer(exchange.header('prefer'))
+    const invoked = await invocations.invoke(definitions.get(id, owner), event, prefer, cause)
+    const applied = preferenceApplied(prefer)
+    const preference = applied === undefined ? undefined : { 'preference-applied': applied }
+    if (invoked.kind === 'ended') return success(200, endedJobView(invoked.end), preference)
+    const { job } = invoked
+    const location = `/jobs/${job.job_id}`
+    return success(202, acceptedJobView(job), { location, ...preference })
+  })
+
+  router.on('GET', '/jobs/:id', async (exchange) => {
+    const id = idOf(exchange, 'id')
+    const { value, fresh } = await queries.require(
+      (db) => findJob(db, owner, id),
+      () => jobNotFound(id),
+    )
+    return success(200, { ...jobView(value), input: value.input }, staleness(fresh))
+  })
+
+  router.on('GET', '/jobs/:id/logs', async (exchange) => {
+    const id = idOf(exchange, 'id')
+    const { value, fresh } = await queries.require(
+      (db) => findJobLogs(db, owner, id),
+      () => jobNotFound(id),
+    )
+    const { logs, logs_truncated: truncated } = value
+    return success(200, { logs, truncated }, staleness(fresh))
+  })
+
+  router.on('GET', '/functions/:function_id/jobs', async (exchange) => {
+    const id = idOf(exchange, 'function_id')
+    const page = wholeNumber(exchange, 'page', 1, PAGE_MAX)
+    const perPage = wholeNumber(exchange, 'per_page', PER_PAGE_MAX, PER_PAGE_MAX)
+    const status = statusOf(exchange)
+    // A deleted function's jobs stay readable.
+    const { value, fresh } = await queries.require(
+      async (db) => {
+        const known = await findFunction(db, owner, id)
+        return known && pageOfJobs(db, owner, id, { page, perPage, status })
+      },
+      () => functionNotFound(id),
+    )
+    const { jobs, has_more } = value
+    const body = { jobs: jobs.map(jobView), page, per_page: perPage, has_more }
+    return success(200, body, staleness(fresh))
+  })
+}
+
+function jobNotFound(id: number): Problem {
+  return new Problem('NOT_FOUND', `There is no job ${id}.`, { field: 'id' })
+}
+
+/** A query parameter from 1 to `max`. */
+function wholeNumber({ query }: Exchange, name: string, fallback: number, max: number): number {
+  const text = query(name)
+  if (text === undefined) return fallback
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+  if (value >= 1 && value <= max) return value
+  throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1 to ${max}.`, {
+    field: name,
+    given: text.slice(0, 64),
+  })
+}
+
+function statusOf({ query }: Exchange): JobStatus | undefined {
+  const text = query('status')
+  if (text === undefined) return undefined
+  const status = STATUSES.find((candidate) => candidate === text)
+  if (status !== undefined) return status
+  throw new Problem('INVALID_REQUEST', `status must be one of ${STATUSES.join(', ')}.`, {
+    field: 'status',
+    given: text.slice(0, 64),
+  })
+}

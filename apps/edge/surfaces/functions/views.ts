@@ -1,0 +1,64 @@
+/**
+ * The functions API's own shapes. Source: `Function`, `Job` and the metrics of its document; our
+ * extra fields come after the document's.
+ */
+import type { Definition } from '#events/functions.ts'
+import type { JobStatus } from '#events/jobs.ts'
+import type { JobReplyEnd } from '#events/replies.ts'
+import type { FunctionMetrics } from '#projections/function-metrics.ts'
+import type { JobSummary } from '#projections/job-queries.ts'
+import type { AcceptedJob } from '../../invocations.ts'
+
+const BYTES_PER_MB = 1024 ** 2
+
+export interface VersionOfFunction {
+  readonly id: number
+  readonly version: number
+  readonly definition: Definition
+  readonly created_at: string
+  readonly updated_at: string
+}
+
+export function functionView(row: VersionOfFunction) {
+  const { id, version, definition, created_at, updated_at } = row
+  const { name, runtime, code, execution_type, ...rest } = definition
+  const document = { id, name, runtime, code, execution_type, created_at, updated_at }
+  const { description = null, timeout_ms, memory_mb, schema = null, examples = [], env = {} } = rest
+  return { ...document, version, description, timeout_ms, memory_mb, schema, examples, env }
+}
+
+export function jobView(row: JobSummary) {
+  const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
+  const { function_version, runtime, attempt, error, started_at, finished_at } = row
+  const document = { id, function_id, status, result, timestamp, duration }
+  return { ...document, function_version, runtime, attempt, error, started_at, finished_at }
+}
+
+/** A job that the caller has just waited for. */
+export function endedJobView(end: JobReplyEnd) {
+  const { job_id: id, function_id, accepted_at: timestamp, duration_ms: duration } = end
+  const { result = null, error = null, function_version, attempt, finished_at } = end
+  const status: JobStatus = end.error === undefined ? 'success' : 'failed'
+  const document = { id, function_id, status, result, timestamp, duration }
+  return { ...document, function_version, attempt, error, finished_at }
+}
+
+export function acceptedJobView(job: AcceptedJob) {
+  const { job_id: id, function_id, accepted_at: timestamp, function_version } = job
+  const status: JobStatus = 'pending'
+  return { id, function_id, status, result: null, timestamp, duration: null, function_version }
+}
+
+/** In the document's units: `120ms`, `70%`, `256MB`. */
+export function metricsView(metrics: FunctionMetrics) {
+  const { total, successful, failed, success_rate } = metrics
+  return {
+    invocations: { total, successful, failed },
+    success_rate: round(success_rate, 2),
+    avg_execution_time: `${round(metrics.avg_duration_ms, 2)}ms`,
+    cpu_usage: `${round(metrics.cpu_percent, 1)}%`,
+    memory_usage: `${round(metrics.memory_bytes / BYTES_PER_MB, 1)}MB`,
+  }
+}
+
+const round = (value: number, digits: number) => Number(value.toFixed(digits))

@@ -1,0 +1,86 @@
+/**
+ * The handler: decides function commands, keeps the functions' durables, and ends overdue jobs.
+ */
+import { setTimeout as wait } from 'node:timers/promises'
+import { Appender } from '#events/jetstream/append.ts'
+import { consumeDurable } from '#events/jetstream/consume.ts'
+import { ensureStreams } from '#events/jetstream/ensure.ts'
+import { COMMANDS, handlerDurable } from '#events/streams.ts'
+import { openDatabase } from '#projections/database.ts'
+import { connectBus } from '#runtime/bus.ts'
+import { required } from '#runtime/config.ts'
+import type { Log } from '#runtime/log.ts'
+import { runMain, type Main } from '#runtime/main.ts'
+import { createDurables } from './durables.ts'
+import { createFunctionCommands } from './function-commands.ts'
+import { createFunctionStore } from './function-store.ts'
+import { createSourceCheck } from './source-check.ts'
+import { Sweeper } from './sweeper.ts'
+
+const APPEND_FOR_MS = 30_000
+const SWEEP_EVERY_MS = 5_000
+const CLEAR_EVERY_MS = 60_000
+
+await runMain('handler', serve)
+
+async function serve(main: Main): Promise<void> {
+  const { config, log, signal, stack } = main
+  const { bus, payloads, announce } = await connectBus('handler', main)
+  const url = required(config, 'databaseUrl')
+  const { db } = stack.use(openDatabase({ url, name: 'handler', poolSize: 2 }))
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
+  const store = createFunctionStore(bus, payloads, appender)
+  const durables = createDurables({ bus, store, concurrency: config.functionConcurrency, log })
+  const handle = createFunctionCommands({
+    bus,
+    payloads,
+    store,
+    log,
+    checkSource: createSourceCheck(bus, payloads),
+    ensureDurable: durables.ensure,
+  })
+  const inProgress = new Set<Promise<void>>()
+  const commands = consumeDurable(bus, {
+    stream: COMMANDS,
+    durable: handlerDurable,
+    maxMessages: 64,
+    onMessage: (message) => {
+      const handling = handle(message).finally(() => inProgress.delete(handling))
+      inProgress.add(handling)
+    },
+    onTrouble: log.warn,
+    ensure: () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes }),
+  })
+  stack.defer(async () => {
+    await commands.stop()
+    await Promise.all(inProgress)
+  })
+  const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: config.eventTtlDays, log })
+  const chores = [
+    every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
+    every(CLEAR_EVERY_MS, 'clear_durables', () => durables.clear(Date.now()), log, signal),
+  ]
+  stack.defer(async () => {
+    await Promise.all(chores)
+  })
+  announce()
+  log.info('ready')
+}
+
+/** A chore that fails is said and tried again at its next turn. */
+async function every(
+  ms: number,
+  what: string,
+  chore: () => Promise<unknown>,
+  log: Log,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      await chore()
+    } catch (error) {
+      log.warn('chore_failed', { what, error })
+    }
+    await wait(ms, undefined, { signal }).catch(() => undefined)
+  }
+}
