@@ -20,11 +20,16 @@ test('what was registered before a stop is there after the next start', async ()
     const { url } = (await launched.ready()) as { url: string }
     for (const name of PROCESSES) assert.ok(launched.find(name, 'ready'), `${name} is ready`)
     assert.equal((await fetchJson(`${url}/health`)).status, 200)
-    const created = await fetchJson<Wrapped<{ id: number }>>(`${url}/functions`, {
-      json: { name: 'kept', runtime: 'nodejs', code: 'function handler(e) { return e }' },
+    const created = await fetchJson<Wrapped<{ function_id: number }>>(`${url}/functions`, {
+      json: {
+        name: 'kept',
+        runtime: 'nodejs',
+        execution_type: 'sync',
+        code: 'function handler(e) { return e }',
+      },
     })
     assert.equal(created.status, 201, JSON.stringify(created.body))
-    id = created.body.data.id
+    id = created.body.data.function_id
 
     launched.kill('SIGTERM')
     assert.deepEqual(await launched.exited, { code: 0, signal: null })
