@@ -11,6 +11,8 @@ import type { Db } from './database.ts'
 import type { Part } from './statement.ts'
 
 export interface CheckpointTable {
+  /** There is one row. */
+  id?: true
   events_seq: number
   events_created: string
   commands_seq: number
@@ -51,6 +53,11 @@ export async function resume(db: Db, streams: Streams): Promise<Position> {
   await createCheckpoint(db, streams)
   const stored = await readCheckpoint(db)
   if (stored === undefined) throw new Error('the checkpoint vanished')
+  return checkStored(stored, streams)
+}
+
+/** Throws `CheckpointError` if `stored` does not lie on these streams. */
+export function checkStored(stored: CheckpointTable, streams: Streams): Position {
   guard('EVENTS', stored.events_created, stored.events_seq, streams.events)
   guard('COMMANDS', stored.commands_created, stored.commands_seq, streams.commands)
   return { events: stored.events_seq, commands: stored.commands_seq }
@@ -76,17 +83,35 @@ export async function readCheckpoint(db: Db): Promise<CheckpointTable | undefine
     .executeTakeFirst()
 }
 
-async function createCheckpoint(db: Db, { events, commands }: Streams): Promise<void> {
+async function createCheckpoint(db: Db, streams: Streams): Promise<void> {
   await db
     .insertInto('checkpoint')
-    .values({
-      events_seq: 0,
-      events_created: milliseconds(events.created),
-      commands_seq: 0,
-      commands_created: milliseconds(commands.created),
-    })
+    .values(rowOf(streams, { events: 0, commands: 0 }))
     .onConflict((conflict) => conflict.doNothing())
     .execute()
+}
+
+/** For a rebuild, whose tables stand at `position`. */
+export async function replaceCheckpoint(
+  db: Db,
+  streams: Streams,
+  position: Position,
+): Promise<void> {
+  const row = rowOf(streams, position)
+  await db
+    .insertInto('checkpoint')
+    .values(row)
+    .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
+    .execute()
+}
+
+function rowOf({ events, commands }: Streams, position: Position): CheckpointTable {
+  return {
+    events_seq: position.events,
+    events_created: milliseconds(events.created),
+    commands_seq: position.commands,
+    commands_created: milliseconds(commands.created),
+  }
 }
 
 /** The server counts nanoseconds, we store what a JavaScript date can say. */

@@ -26,6 +26,20 @@ export interface FunctionMetricsTable {
   memory_bytes: number
 }
 
+/** The buckets that the jobs of `table` make; those that have not ended make none. */
+export function bucketsOf(table: string, where = 'true'): string {
+  return `
+    select function_id, counted_on, min(owner),
+      count(*) filter (where status = 'success'),
+      count(*) filter (where status = 'failed'),
+      count(duration_ms),
+      coalesce(sum(round(duration_ms * 1000)::bigint), 0)::bigint,
+      coalesce(sum(round(cpu_ms * 1000)::bigint) filter (where duration_ms is not null), 0)::bigint,
+      max(memory_bytes)
+    from ${table} where counted_on is not null and ${where}
+    group by function_id, counted_on`
+}
+
 /** Reads the rows that the part `changed` returned. */
 export function countEnds(changed: string): Part {
   return {
@@ -34,15 +48,7 @@ export function countEnds(changed: string): Part {
     sql: () => `
       insert into function_metrics as m
         (function_id, day, owner, successful, failed, timed, duration_us, cpu_us, memory_bytes)
-      select function_id, counted_on, min(owner),
-        count(*) filter (where status = 'success'),
-        count(*) filter (where status = 'failed'),
-        count(duration_ms),
-        coalesce(sum(round(duration_ms * 1000)::bigint), 0)::bigint,
-        coalesce(sum(round(cpu_ms * 1000)::bigint) filter (where duration_ms is not null), 0)::bigint,
-        max(memory_bytes)
-      from ${changed} where counted_on is not null
-      group by function_id, counted_on
+      ${bucketsOf(changed)}
       on conflict (function_id, day) do update set
         successful = m.successful + excluded.successful,
         failed = m.failed + excluded.failed,

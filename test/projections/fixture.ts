@@ -173,6 +173,8 @@ export function startProcess(file: string, nats: string, database: string): Proj
       until(() => lines.find((line) => line.event === event), {
         timeoutMs: 20_000,
         what: `the log line ${event}`,
+      }).catch((error: unknown) => {
+        throw new Error(`the process said only ${JSON.stringify(lines)}`, { cause: error })
       }),
     [Symbol.asyncDispose]: async () => void (await kill('SIGKILL')),
   }
