@@ -4,6 +4,7 @@
  */
 import type { Main } from '#runtime/main.ts'
 import { lockHome } from './home-lock.ts'
+import { watchNpm } from './npm-watch.ts'
 import { startPlatform, type PlatformOptions } from './platform.ts'
 
 export async function launch(
@@ -12,6 +13,12 @@ export async function launch(
 ): Promise<void> {
   const startedAt = performance.now()
   const { home, host, port, natsUrl, databaseUrl } = config
+  stack.use(
+    watchNpm(process.env, () => {
+      log.info('npm_is_gone')
+      process.kill(process.pid, 'SIGTERM')
+    }),
+  )
   stack.use(await lockHome(home))
   log.info('starting', { pid: process.pid, home })
   const { url } = await startPlatform(

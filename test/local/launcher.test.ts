@@ -1,8 +1,10 @@
 /** The launcher with its real servers and four tiny processes: starting, stopping, dying. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Client } from 'pg'
 import { openBus } from '#events/jetstream/bus.ts'
+import { start } from '../../apps/local/program.ts'
 import { isAlive } from '../support/alive.ts'
 import { FAKE_PLATFORM, launchProcess, type Launched, type LogLine } from '../support/launched.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -129,4 +131,37 @@ test('with servers given nothing is embedded', async () => {
   assert.deepEqual(parts.sort(), [...APPS].sort())
   assert.equal(urls(launched).natsUrl, given.NATS_URL)
   assert.equal(urls(launched).databaseUrl, given.DATABASE_URL)
+})
+
+test('under npm it stops when the shell between them is gone', async () => {
+  await using home = await tempDir('launcher')
+  const launcher = fileURLToPath(new URL('../support/fake-platform.ts', import.meta.url))
+  const lines: string[] = []
+  // As npm does it: a shell that waits for us, and dies of a signal without passing it on.
+  const shell = await start({
+    name: 'shell',
+    stopSignal: 'SIGTERM',
+    command: async () => ({
+      file: '/bin/sh',
+      args: ['-c', `"${process.execPath}" "${launcher}"; exit $?`],
+      env: {
+        ...process.env,
+        ...{ NATS_URL: '', DATABASE_URL: '', PORT: '0', SLUICE_HOME: home.path },
+        npm_lifecycle_event: 'start',
+      },
+      deathSignal: 'KILL',
+    }),
+    isReady: (line) => line.includes('"process":"local","event":"ready"'),
+    onLine: (line) => void lines.push(line),
+  })
+  const ready = JSON.parse(await shell.ready) as { pid: number }
+  const pids = lines.flatMap((line) => {
+    const { event, pid } = JSON.parse(line) as { event: string; pid: number }
+    return event === 'part_ready' ? [pid] : []
+  })
+  assert.equal(pids.length, PARTS.length)
+  shell.kill('SIGTERM')
+  await allGone([ready.pid, ...pids])
+  await shell.outputEnded
+  assert.match(lines.at(-1) ?? '', /"event":"stopped","code":0/)
 })
