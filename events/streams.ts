@@ -1,9 +1,13 @@
 /**
  * The streams and the durable consumers that always exist, as data.
  *
- * COMMANDS keeps a command until everyone interested has acknowledged it; CALLS keeps for a minute
+ * COMMANDS keeps a command until everyone who reads it has acknowledged it; CALLS keeps for a minute
  * what a caller is waiting for; EVENTS is the truth, one order for everybody; DEAD keeps what could
  * not be done. COMMANDS and EVENTS refuse when full: what was accepted must never fall out.
+ *
+ * COMMANDS has no interest retention although it behaves like it: there the server writes and syncs
+ * a tombstone for each single message (measured: one fsync a command). The handler reclaims what is
+ * done in one go instead, and a command that nobody waits for yet is kept rather than dropped.
  */
 import {
   AckPolicy,
@@ -47,7 +51,7 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       name: COMMANDS,
       subjects: [filters.commands],
       storage: StorageType.File,
-      retention: RetentionPolicy.Interest,
+      retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
       max_age: 7 * DAY_NS,
       // Servers from 2.15 on allow 1,000 unless told otherwise; there is one per function.

@@ -82,7 +82,7 @@ async function serve(main: Main): Promise<void> {
   const server = await serveHttp({
     host,
     port: config.port,
-    fetch: app.fetch as never,
+    fetch: app.fetch,
     malformed: (status) => {
       const problem = new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
       return dialect.render(problem, randomUUID()).body ?? String(status)

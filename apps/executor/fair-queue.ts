@@ -6,14 +6,16 @@
  * 2. At most `slots` runs are in flight, at most `perKey` of one function; but a function with none
  *    in flight may always start one, up to `ceiling` in all, so slow functions cannot hold every
  *    slot against the rest.
+ * 3. A slot is free when the run has ended, not when its outcome is on disk: meanwhile the next run
+ *    goes on, and outcomes that wait together are stored together.
  */
 
 export interface FairQueueOptions<Item extends Work> {
   readonly slots: number
   readonly perKey: number
   readonly ceiling: number
-  /** Does the work of one item; settles when its slot is free again; never rejects. */
-  readonly start: (item: Item) => Promise<void>
+  /** Does the work of one item; calls `free` when it needs its slot no more; never rejects. */
+  readonly start: (item: Item, free: () => void) => Promise<void>
 }
 
 export interface Work {
@@ -30,11 +32,13 @@ export class FairQueue<Item extends Work> {
   readonly #slots: number
   readonly #perKey: number
   readonly #ceiling: number
-  readonly #start: (item: Item) => Promise<void>
+  readonly #start: (item: Item, free: () => void) => Promise<void>
   /** In the order of their next turns; only lanes with waiting or running work are kept. */
   readonly #lanes = new Map<number, Lane<Item>>()
   #running = 0
   #waiting = 0
+  /** Started and not settled: running, or waiting for its outcome to be stored. */
+  #open = 0
   #idle: PromiseWithResolvers<void> | undefined
 
   constructor(options: FairQueueOptions<Item>) {
@@ -70,9 +74,9 @@ export class FairQueue<Item extends Work> {
     return items
   }
 
-  /** Resolves when nothing is in flight. */
+  /** Resolves when everything that was started is settled. */
   async idle(): Promise<void> {
-    if (this.#running === 0) return
+    if (this.#open === 0) return
     this.#idle ??= Promise.withResolvers<void>()
     await this.#idle.promise
   }
@@ -104,16 +108,23 @@ export class FairQueue<Item extends Work> {
   #run(item: Item, lane: Lane<Item>): void {
     lane.running++
     this.#running++
-    this.#start(item)
+    this.#open++
+    let held = true
+    const free = () => {
+      if (!held) return
+      held = false
+      lane.running--
+      this.#running--
+      if (lane.running === 0 && lane.items.length === 0) this.#lanes.delete(item.key)
+      this.#turn()
+    }
+    this.#start(item, free)
       .finally(() => {
-        lane.running--
-        this.#running--
-        if (lane.running === 0 && lane.items.length === 0) this.#lanes.delete(item.key)
-        if (this.#running === 0) {
-          this.#idle?.resolve()
-          this.#idle = undefined
-        }
-        this.#turn()
+        free()
+        this.#open--
+        if (this.#open > 0) return
+        this.#idle?.resolve()
+        this.#idle = undefined
       })
       .catch((error: unknown) => {
         // `start` promises never to reject; if it does, the process is not to be trusted further.

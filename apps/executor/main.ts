@@ -74,7 +74,7 @@ async function serve(main: Main): Promise<void> {
     slots,
     perKey: Math.max(1, Math.floor(slots / 2)),
     ceiling: slots * CEILING_FACTOR,
-    start: ({ message }) => runs.settle(message),
+    start: ({ message }, free) => runs.settle(message, free),
   })
   const claim = (message: JsMsg, functionId: number) => {
     leases.hold(message)

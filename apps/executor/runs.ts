@@ -59,8 +59,8 @@ export class Runs {
     this.#options = options
   }
 
-  /** Settles the message, whatever happens. */
-  async settle(message: JsMsg): Promise<void> {
+  /** Settles the message, whatever happens; calls `free` when the sandbox is done with it. */
+  async settle(message: JsMsg, free: () => void): Promise<void> {
     const { leases, log, signal, payloads } = this.#options
     if (isPastDeadline(message)) {
       leases.ack(message)
@@ -69,7 +69,7 @@ export class Runs {
     try {
       const opening = payloads.open<RunJob>(message)
       const command = opening instanceof Promise ? await opening : opening
-      await this.#settleCommand(message, command)
+      await this.#settleCommand(message, command, free)
     } catch (error) {
       if (signal.aborted) {
         leases.handBack(message, 0)
@@ -80,7 +80,7 @@ export class Runs {
     }
   }
 
-  async #settleCommand(message: JsMsg, command: RunJob): Promise<void> {
+  async #settleCommand(message: JsMsg, command: RunJob, free: () => void): Promise<void> {
     const { history, leases, outcomes } = this.#options
     const recorded = message.redelivered ? await history(command.data) : FIRST
     const claim = claimJob(message.redelivered, recorded)
@@ -93,7 +93,7 @@ export class Runs {
         await this.#exhaust(message, command, claim.attempts)
         return
       case 'run':
-        await this.#run(message, command, claim)
+        await this.#run(message, command, claim, free)
     }
   }
 
@@ -101,6 +101,7 @@ export class Runs {
     message: JsMsg,
     command: RunJob,
     { attempt, record }: { attempt: number; record: boolean },
+    free: () => void,
   ): Promise<void> {
     const { definitions, outcomes, leases, log, runsTotal } = this.#options
     const { definition_seq, runtime } = command.data
@@ -117,6 +118,7 @@ export class Runs {
       leases.handBack(message, retryDelayMs(attempt, Math.random()))
       return
     }
+    free()
     const end = endOf(command, attempt, result)
     const { seq } = await outcomes.append(end)
     outcomes.reply(message, seq, end)

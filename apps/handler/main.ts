@@ -15,11 +15,13 @@ import { createDurables } from './durables.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createFunctionStore } from './function-store.ts'
 import { createSourceCheck } from './source-check.ts'
+import { reclaimCommands } from './reclaim.ts'
 import { Sweeper } from './sweeper.ts'
 
 const APPEND_FOR_MS = 30_000
 const SWEEP_EVERY_MS = 5_000
 const CLEAR_EVERY_MS = 60_000
+const RECLAIM_EVERY_MS = 2_000
 
 await runMain('handler', serve)
 
@@ -58,6 +60,7 @@ async function serve(main: Main): Promise<void> {
   const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: config.eventTtlDays, log })
   const chores = [
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
+    every(RECLAIM_EVERY_MS, 'reclaim', () => reclaimCommands(bus), log, signal),
     every(CLEAR_EVERY_MS, 'clear_durables', () => durables.clear(Date.now()), log, signal),
   ]
   stack.defer(async () => {

@@ -36,7 +36,7 @@ export interface ExpectedReply {
   readonly inbox: string
   readonly reply: Promise<Msg>
   /** Ends the wait without a result; the promise then rejects with `CLOSED`. */
-  cancel(): void
+  readonly cancel: () => void
 }
 
 export class Rpc {

@@ -2,8 +2,8 @@
  * The HTTP server under all surfaces, with its bounds: Node's defaults wait five minutes for a body
  * that does not come.
  *
- * Invariant: `close` stops listening at once, lets the requests in progress end, and then closes
- * every connection.
+ * Invariant: disposing stops listening at once, lets the requests in progress end for as long as a
+ * process may take to stop, and then closes every connection.
  */
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -16,6 +16,9 @@ const CHECK_EVERY_MS = 5_000
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_CONNECTIONS = 10_000
 const MAX_HEADERS = 100
+const IDLE_CHECK_MS = 50
+/** Requests in progress get so long to finish when the process is asked to stop. */
+const FINISH_WITHIN_MS = 6_500
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
@@ -37,17 +40,17 @@ export interface ServeOptions {
 
 export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
   const { host, port, fetch, malformed } = options
-  const server = createServer(
-    {
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      keepAliveTimeout: KEEP_ALIVE_MS,
-      connectionsCheckingInterval: CHECK_EVERY_MS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      noDelay: true,
-    },
-    getRequestListener(fetch, { overrideGlobalObjects: true }),
-  )
+  const server = createServer({
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    connectionsCheckingInterval: CHECK_EVERY_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+    noDelay: true,
+  })
+  const listener = getRequestListener(fetch, { overrideGlobalObjects: true })
+  // The listener answers its own failures; its promise only says when.
+  server.on('request', (request, response) => void listener(request, response))
   server.maxConnections = MAX_CONNECTIONS
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -65,9 +68,11 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     async [Symbol.asyncDispose]() {
       const closed = new Promise((resolve) => server.close(resolve))
       server.closeIdleConnections()
-      const idle = setInterval(() => server.closeIdleConnections(), 50)
+      const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+      const late = setTimeout(() => server.closeAllConnections(), FINISH_WITHIN_MS)
       await closed
       clearInterval(idle)
+      clearTimeout(late)
     },
   }
 }

@@ -43,7 +43,7 @@ export function eventValidator(schema: unknown, field: string): ValidateEvent {
       strict: false,
       logger: false,
       validateFormats: false,
-      code: { regExp: linear as never },
+      code: { regExp: linear },
     })
     validate = ajv.compile(schema as object)
   } catch (error) {

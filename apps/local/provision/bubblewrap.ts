@@ -3,6 +3,7 @@
  * own distribution and suite.
  */
 import { join } from 'node:path'
+import { isOpenToOthers, sharedCopy } from '../open-to-others.ts'
 import { downloadPackages } from './apt-download.ts'
 import { aptSources } from './apt-sources.ts'
 import { cacheEntry, cached } from './cache.ts'
@@ -11,7 +12,15 @@ import { executablesOnPath, isExecutable, versionOf } from './on-path.ts'
 
 const CACHE_NAME = 'bubblewrap'
 
-export async function provisionBubblewrap({ env, log }: ProvisionOptions): Promise<string> {
+/** A path that the sandbox's own users can run as well. */
+export async function provisionBubblewrap(options: ProvisionOptions): Promise<string> {
+  const path = await bubblewrap(options)
+  if (process.getuid?.() !== 0 || (await isOpenToOthers(path))) return path
+  const [major = 0, minor = 0] = (await versionOf(path, '--version')) ?? []
+  return sharedCopy(path, `bwrap-${major}.${minor}-${process.arch}`)
+}
+
+async function bubblewrap({ env, log }: ProvisionOptions): Promise<string> {
   const given = env['SLUICE_BWRAP']
   if (given !== undefined && given !== '') return given
   const unpacked = join(cacheEntry(CACHE_NAME), 'usr/bin/bwrap')

@@ -5,13 +5,11 @@
  * It is not downloaded: an interpreter beside our cache would need its own libraries inside every
  * sandbox. Where none is found the error says so.
  */
-import { realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { isOpenToOthers } from '../open-to-others.ts'
 import { provision, type ProvisionOptions } from './ladder.ts'
 import { atLeast, executablesOnPath, versionOf, type Version } from './on-path.ts'
 
 const OLDEST: Version = [3, 9]
-const OTHERS_MAY_WALK = 0o001
 
 export async function provisionPython({ env, log }: ProvisionOptions): Promise<string> {
   const given = env['SLUICE_PYTHON']
@@ -32,11 +30,4 @@ export async function provisionPython({ env, log }: ProvisionOptions): Promise<s
     `Install python3 ${OLDEST.join('.')} or newer (apt install python3) where every user can ` +
     'read it, or name one in SLUICE_PYTHON.'
   return provision({ name: 'python3', rungs, advice }, log)
-}
-
-async function isOpenToOthers(path: string): Promise<boolean> {
-  for (let at = await realpath(path); at !== dirname(at); at = dirname(at)) {
-    if (((await stat(at)).mode & OTHERS_MAY_WALK) === 0) return false
-  }
-  return true
 }

@@ -1,18 +1,14 @@
 /**
  * Where Postgres's own programs are: in an npm package, or in a copy of it.
  *
- * Postgres resolves its real path and looks for its libraries beside it, so an unprivileged server
- * must be able to walk there. From a checkout under a closed home (root's own, mode 0700) it
- * cannot: then root keeps a copy, which only root can write, in the machine's cache.
+ * Postgres resolves its real path and looks for its libraries beside it, so whoever runs it must
+ * be able to walk there.
  */
-import { access, chmod, cp, mkdir, mkdtemp, readFile, rename, rm, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { complete, type User } from '../program.ts'
-
-const SHARED_CACHE = '/var/cache/sluice'
-const OTHERS_MAY_WALK = 0o001
-const OTHERS_MAY_RUN = 0o005
+import { isOpenToOthers, sharedCopy } from '../open-to-others.ts'
+import type { User } from '../program.ts'
 
 export interface PostgresBinaries {
   readonly initdb: string
@@ -22,8 +18,9 @@ export interface PostgresBinaries {
 /** `user` is who will run them, undefined for ourselves. */
 export async function postgresBinaries(user: User | undefined): Promise<PostgresBinaries> {
   const { native, version } = await packaged()
-  const usable = user === undefined || (await isReachable(native))
-  return binariesIn(usable ? native : await sharedCopy(native, version))
+  const binaries = binariesIn(native)
+  if (user === undefined || (await isOpenToOthers(binaries.postgres))) return binaries
+  return binariesIn(await sharedCopy(native, `postgres-${version}-${process.arch}`))
 }
 
 function binariesIn(native: string): PostgresBinaries {
@@ -38,47 +35,4 @@ async function packaged(): Promise<{ native: string; version: string }> {
     version: string
   }
   return { native: join(root, 'native'), version: manifest.version }
-}
-
-async function isReachable(native: string): Promise<boolean> {
-  for (let folder = native; folder !== dirname(folder); folder = dirname(folder)) {
-    if (((await stat(folder)).mode & OTHERS_MAY_WALK) === 0) return false
-  }
-  const { mode } = await stat(binariesIn(native).postgres)
-  return (mode & OTHERS_MAY_RUN) === OTHERS_MAY_RUN
-}
-
-async function sharedCopy(native: string, version: string): Promise<string> {
-  const copy = join(SHARED_CACHE, `postgres-${version}-${process.arch}`)
-  if (await exists(copy)) return copy
-  await mkdir(SHARED_CACHE, { recursive: true, mode: 0o755 })
-  const draft = await mkdtemp(join(SHARED_CACHE, 'draft-'))
-  try {
-    await cp(native, draft, {
-      recursive: true,
-      verbatimSymlinks: true,
-      filter: (path) => !path.endsWith('.a'),
-    })
-    await complete('chmod', {
-      file: '/bin/chmod',
-      args: ['-R', 'a+rX', draft],
-      env: {},
-      deathSignal: 'KILL',
-    })
-    await chmod(draft, 0o755)
-    await rename(draft, copy)
-  } catch (error) {
-    // Another launcher may have been faster: its copy is as good as ours.
-    if (!(await exists(copy))) throw error
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
-  return copy
-}
-
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
