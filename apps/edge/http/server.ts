@@ -49,8 +49,11 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     noDelay: true,
   })
   const listener = getRequestListener(fetch, { overrideGlobalObjects: true })
-  // The listener answers its own failures; its promise only says when.
-  server.on('request', (request, response) => void listener(request, response))
+  server.on('request', (request, response) => {
+    listener(request, response).catch((error: unknown) => {
+      response.destroy(error instanceof Error ? error : undefined)
+    })
+  })
   server.maxConnections = MAX_CONNECTIONS
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
