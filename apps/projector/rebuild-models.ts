@@ -51,10 +51,10 @@ export interface Rebuilt {
 export async function rebuild(options: RebuildOptions): Promise<Rebuilt> {
   const { bus, databaseUrl: url, models, log } = options
   const opening = { url, name: 'rebuild', statementTimeoutMs: STATEMENT_TIMEOUT_MS }
-  await using live = openDatabase({ ...opening, poolSize: 4 })
+  await using live = openDatabase({ ...opening, poolSize: 2 })
   const { db } = live
   await migrate(db)
-  return alone(db, async () => {
+  return await alone(db, async () => {
     const ends = await streamEnds(bus)
     await prepareSchema(db, opening, ends)
     const client = newClient({ ...opening, schema: REBUILD_SCHEMA })
@@ -92,7 +92,7 @@ async function prepareSchema(
 ): Promise<void> {
   await dropSchema(db)
   await sql`create schema ${sql.id(REBUILD_SCHEMA)}`.execute(db)
-  await using draft = openDatabase({ ...opening, poolSize: 2, schema: REBUILD_SCHEMA })
+  await using draft = openDatabase({ ...opening, poolSize: 1, schema: REBUILD_SCHEMA })
   await migrate(draft.db, REBUILD_SCHEMA)
   await resume(draft.db, ends)
 }

@@ -116,8 +116,9 @@ function project({ bus, payloads }: Log, databaseUrl: string): RunningProjector 
   }
 }
 
-async function projected({ bus, lastSeq }: Log, db: Db): Promise<void> {
-  const [events, commands] = await Promise.all([lastSeq('EVENTS'), lastSeq('COMMANDS')])
+async function projected(log: Log, db: Db): Promise<void> {
+  const { bus } = log
+  const [events, commands] = await Promise.all([log.lastSeq('EVENTS'), log.lastSeq('COMMANDS')])
   const arrived = async () => {
     bus.nc.publish(signals.whereProjected)
     const { events_seq, commands_seq } = await db
@@ -151,8 +152,13 @@ export interface ProjectorProcess extends AsyncDisposable {
   kill(signal: NodeJS.Signals): Promise<number | null>
 }
 
-export function startProcess(file: string, nats: string, database: string): ProjectorProcess {
-  const child = spawn(process.execPath, [file], {
+export function startProcess(
+  file: string,
+  nats: string,
+  database: string,
+  args: readonly string[] = [],
+): ProjectorProcess {
+  const child = spawn(process.execPath, [file, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, NATS_URL: nats, DATABASE_URL: database },
   })

@@ -8,7 +8,8 @@ import { openWorld, OWNER } from './fixture.ts'
 
 test('a job is pending, running and finished as the log says, and never goes back', async () => {
   await using world = await openWorld()
-  await using _running = world.project()
+  await using running = world.project()
+  assert.ok(running)
   await world.say([defined(1), run(7)])
   await world.projected()
   assert.equal((await findJob(world.db, OWNER, 7))?.status, 'pending')
@@ -29,7 +30,8 @@ test('a job is pending, running and finished as the log says, and never goes bac
 test('an end that comes before its command makes the whole job', async () => {
   await using world = await openWorld()
   await world.say([defined(1), failed(3)])
-  await using _running = world.project()
+  await using running = world.project()
+  assert.ok(running)
   await world.projected()
   await world.say([run(3)])
   await world.projected()
@@ -50,7 +52,8 @@ test('the first end counts, once, whether its repeats come in the same batch or 
     return again(repeat)
   })
   await world.say([...ends, ...others])
-  await using _running = world.project()
+  await using running = world.project()
+  assert.ok(running)
   await world.projected()
   await world.say(others.map((other) => again(other, 2)))
   await world.projected()
@@ -68,7 +71,8 @@ test('the first end counts, once, whether its repeats come in the same batch or 
 
 test('a deleted function is deleted, and its jobs and metrics stay', async () => {
   await using world = await openWorld()
-  await using _running = world.project()
+  await using running = world.project()
+  assert.ok(running)
   await world.say([
     defined(1),
     defined(2),
@@ -90,7 +94,8 @@ test('a deleted function is deleted, and its jobs and metrics stay', async () =>
 
 test('U+0000 and lone surrogates come back as they went in', async () => {
   await using world = await openWorld()
-  await using _running = world.project()
+  await using running = world.project()
+  assert.ok(running)
   const hostile = '\u0000 \ud800 \udc00 \uffff "\\{},null'
   const logs = [{ stream: 'stdout', time: '2026-03-01T12:00:00.000Z', text: hostile }]
   const error = { code: 'RUNTIME_ERROR', message: hostile, stack: hostile } as const
