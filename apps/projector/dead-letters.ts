@@ -21,11 +21,18 @@ export async function bury(
     id: `${stream}:${message.seq}:projector:dead`,
     payload: message.data,
     headers: [
-      ...[...(message.headers ?? [])].map(([name, values]) => [name, values[0] ?? ''] as const),
+      ...ownHeaders(message),
       ['Sluice-Dead-Stream', stream],
       ['Sluice-Dead-Sequence', String(message.seq)],
       ['Sluice-Dead-Subject', message.subject],
       ['Sluice-Dead-Reason', JSON.stringify(reason.message).slice(0, REASON_LENGTH_MAX)],
     ],
   })
+}
+
+/** Without the server's: as part of a batch, or with expectations, it would never be stored. */
+function ownHeaders({ headers }: JsMsg): (readonly [name: string, value: string])[] {
+  return [...(headers ?? [])]
+    .filter(([name]) => !name.startsWith('Nats-'))
+    .map(([name, values]) => [name, values[0] ?? ''] as const)
 }

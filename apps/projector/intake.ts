@@ -27,6 +27,7 @@ const WAITING_BYTES_MAX = 64 * 1024 ** 2
 const RESUME_BELOW = 0.25
 const IN_FLIGHT_MAX = 2_000
 const BATCH_BYTES_MAX = 16 * 1024 ** 2
+const FETCH_TIMEOUT_MS = 20_000
 
 export type StreamName = Recorded['stream']
 
@@ -137,7 +138,7 @@ export class Intake {
 
   async #fetch({ stream, message }: Waiting): Promise<Entry> {
     try {
-      const envelope = await this.#options.payloads.open(message)
+      const envelope = await inTime(this.#options.payloads.open(message))
       return entryOf(stream, message, happeningIn(stream, envelope))
     } catch (error) {
       if (isBad(error)) return entryOf(stream, message, undefined, error)
@@ -173,6 +174,18 @@ function entryOf(
 ): Entry {
   const at = Math.floor(message.info.timestampNanos / 1_000_000)
   return { message, recorded: { stream, seq: message.seq, at, happening }, bad }
+}
+
+/** The store's client waits for ever for an object that has lost a part. */
+async function inTime<T>(fetching: T | Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>()
+  const error = new Error(`the object store gave no answer within ${FETCH_TIMEOUT_MS} ms`)
+  const timer = setTimeout(() => reject(error), FETCH_TIMEOUT_MS)
+  try {
+    return await Promise.race([fetching, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 function isBad(error: unknown): error is Error {

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict'
+import { before, after, test } from 'node:test'
+import { sql } from 'kysely'
+import { openDatabase, type Database } from '#projections/database.ts'
+import { functionMetrics } from '#projections/function-metrics.ts'
+import { overdueJobs, pageOfJobs } from '#projections/job-queries.ts'
+import { migrate } from '#projections/migrate.ts'
+import { createDatabase, type TestDatabase } from '../support/postgres.ts'
+import { OWNER } from './fixture.ts'
+
+let database: TestDatabase
+let opened: Database
+
+before(async () => {
+  database = await createDatabase()
+  opened = openDatabase({ url: database.url, name: 'test' })
+  await migrate(opened.db)
+  // Two jobs a second; every tenth failed, the newest five unfinished.
+  await sql`
+    insert into jobs (id, function_id, function_version, owner, runtime, status, attempt,
+      accepted_at, logs_truncated, input, logs)
+    select n, 1, 1, ${OWNER}, 'python',
+      case when n > 2495 then 'pending' when n % 10 = 0 then 'failed' else 'success' end, 0,
+      timestamptz '2026-03-01 12:00Z' + (n / 2) * interval '1 second', false, 'null', '[]'
+    from generate_series(1, 2500) n`.execute(opened.db)
+  await sql`analyze jobs`.execute(opened.db)
+})
+
+after(async () => {
+  await opened[Symbol.asyncDispose]()
+  await database[Symbol.asyncDispose]()
+})
+
+test('pages follow each other, newest first, and the last one says so', async () => {
+  const ids: number[] = []
+  for (let page = 1; ; page++) {
+    const { jobs, has_more } = await pageOfJobs(opened.db, OWNER, 1, { page, perPage: 100 })
+    ids.push(...jobs.map(({ id }) => id))
+    if (!has_more) break
+  }
+  assert.deepEqual(
+    ids,
+    Array.from({ length: 2_500 }, (_, n) => 2_500 - n),
+  )
+})
+
+test('a page of one status holds that status only', async () => {
+  const request = { page: 2, perPage: 100, status: 'failed' } as const
+  const { jobs, has_more } = await pageOfJobs(opened.db, OWNER, 1, request)
+  assert.equal(jobs.length, 100)
+  assert.equal(has_more, true)
+  assert.ok(jobs.every(({ status }) => status === 'failed'))
+  assert.deepEqual(await pageOfJobs(opened.db, 'somebody else', 1, request), {
+    jobs: [],
+    has_more: false,
+  })
+})
+
+test('a page and the overdue jobs are read off an index', async () => {
+  const plans = [
+    sql`explain select id from jobs where function_id = 1 and owner = ${OWNER}
+        order by accepted_at desc, id desc limit 101`,
+    sql`explain select id from jobs where status in ('pending', 'running')
+        and accepted_at < now() order by accepted_at, id limit 100`,
+  ]
+  for (const plan of plans) {
+    const { rows } = await plan.execute(opened.db)
+    const text = JSON.stringify(rows)
+    assert.match(text, /Index (Only )?Scan/)
+    assert.doesNotMatch(text, /Sort|Seq Scan/)
+  }
+})
+
+test('overdue jobs come oldest first, page by page', async () => {
+  const pendingBefore = '2027-01-01T00:00:00.000Z'
+  const first = await overdueJobs(opened.db, { pendingBefore, limit: 3 })
+  const rest = await overdueJobs(opened.db, { pendingBefore, limit: 3, after: first.at(-1) })
+  assert.deepEqual(
+    [...first, ...rest].map(({ job_id }) => job_id),
+    [2496, 2497, 2498, 2499, 2500],
+  )
+  assert.equal(first[0]?.timeout_ms, null)
+  const early = await overdueJobs(opened.db, {
+    pendingBefore: '2026-03-01T12:00:00.000Z',
+    limit: 3,
+  })
+  assert.deepEqual(early, [])
+})
+
+test('metrics are zeros before the first run', async () => {
+  assert.deepEqual(await functionMetrics(opened.db, OWNER, 99), {
+    total: 0,
+    successful: 0,
+    failed: 0,
+    success_rate: 0,
+    avg_duration_ms: 0,
+    cpu_percent: 0,
+    memory_bytes: 0,
+  })
+})
+
+test('many starters may migrate one database at once', async () => {
+  await using empty = await createDatabase()
+  const ran = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      await using starter = openDatabase({ url: empty.url, name: 'test', poolSize: 1 })
+      return await migrate(starter.db)
+    }),
+  )
+  assert.equal(ran.filter((names) => names.length > 0).length, 1)
+})
+
+test('a server that is gone is an error within seconds', async () => {
+  const { Server } = await import('node:net')
+  const silent = new Server((socket) => void socket.resume())
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const { port } = silent.address() as { port: number }
+  await using dead = openDatabase({ url: `postgres://nobody@127.0.0.1:${port}/x`, name: 'test' })
+  await assert.rejects(functionMetrics(dead.db, OWNER, 1), /timeout/)
+  silent.close()
+})
