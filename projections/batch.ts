@@ -44,13 +44,25 @@ export async function applyBatch(
   to: Position,
   batch: readonly Recorded[],
 ): Promise<void> {
-  const parts = [moveCheckpoint(from, to), ...partsOf(batch)]
-  const statement = statementOf(parts, `select events_seq from ${MOVED}`)
+  await applyParts(connection, from, to, partsOf(batch))
+}
+
+/** The same, with what the batch changes already put into words by `partsOf`. */
+export async function applyParts(
+  connection: Connection,
+  from: Position,
+  to: Position,
+  parts: readonly Part[],
+): Promise<void> {
+  const statement = statementOf(
+    [moveCheckpoint(from, to), ...parts],
+    `select events_seq from ${MOVED}`,
+  )
   const { rows } = await connection.query(statement)
   if (rows.length === 0) throw new Fenced(from)
 }
 
-function partsOf(batch: readonly Recorded[]): Part[] {
+export function partsOf(batch: readonly Recorded[]): Part[] {
   const jobs: JobChanges = new Map()
   const versions: VersionChanges = new Map()
   const functions = noFunctionChanges()

@@ -7,7 +7,7 @@
 import type { Definition, FunctionEvent } from '#events/functions.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
-import type { Part } from './statement.ts'
+import { column, type Part } from './statement.ts'
 
 export interface FunctionVersionTable {
   function_id: number
@@ -39,12 +39,12 @@ export function insertVersions(changes: VersionChanges): Part {
   return {
     name: 'versioned',
     values: [
-      rows.map((row) => row.function_id),
-      rows.map((row) => row.version),
-      rows.map((row) => row.owner),
-      rows.map((row) => row.timeout_ms),
-      rows.map((row) => JSON.stringify(row.definition)),
-      rows.map((row) => row.created_at),
+      column(rows.map((row) => row.function_id)),
+      column(rows.map((row) => row.version)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.timeout_ms)),
+      column(rows.map((row) => JSON.stringify(row.definition))),
+      column(rows.map((row) => row.created_at)),
     ],
     sql: ($) => `
       insert into function_versions

@@ -8,7 +8,7 @@
 import type { Definition, FunctionEvent } from '#events/functions.ts'
 import type { Db } from './database.ts'
 import { MOVED } from './checkpoint.ts'
-import type { Part } from './statement.ts'
+import { column, type Part } from './statement.ts'
 
 export interface FunctionTable {
   id: number
@@ -66,14 +66,14 @@ export function upsertFunctions({ defined }: FunctionChanges): Part {
   return {
     name: 'defined',
     values: [
-      rows.map((row) => row.id),
-      rows.map((row) => row.owner),
-      rows.map((row) => row.name),
-      rows.map((row) => row.version),
-      rows.map((row) => JSON.stringify(row.definition)),
-      rows.map((row) => row.created_at),
-      rows.map((row) => row.updated_at),
-      rows.map((row) => row.deleted_at),
+      column(rows.map((row) => row.id)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.name)),
+      column(rows.map((row) => row.version)),
+      column(rows.map((row) => JSON.stringify(row.definition))),
+      column(rows.map((row) => row.created_at)),
+      column(rows.map((row) => row.updated_at)),
+      column(rows.map((row) => row.deleted_at)),
     ],
     sql: ($) =>
       `
@@ -98,7 +98,7 @@ export function upsertFunctions({ defined }: FunctionChanges): Part {
 export function deleteFunctions({ deleted }: FunctionChanges): Part {
   return {
     name: 'deleted',
-    values: [[...deleted.keys()], [...deleted.values()]],
+    values: [column([...deleted.keys()]), column([...deleted.values()])],
     sql: ($) => `
       update functions f set deleted_at = r.deleted_at
       from ${MOVED}, unnest(${$(1)}::bigint[], ${$(2)}::timestamptz[]) r(id, deleted_at)

@@ -20,7 +20,7 @@ import type {
   RunJob,
 } from '#events/jobs.ts'
 import { MOVED } from './checkpoint.ts'
-import type { Part } from './statement.ts'
+import { column, type Part } from './statement.ts'
 
 export interface JobTable {
   id: number
@@ -128,25 +128,25 @@ export function upsertJobs(changes: JobChanges): Part {
   return {
     name: CHANGED,
     values: [
-      rows.map((row) => row.id),
-      rows.map((row) => row.function_id),
-      rows.map((row) => row.function_version),
-      rows.map((row) => row.owner),
-      rows.map((row) => row.runtime),
-      rows.map((row) => row.status),
-      rows.map((row) => row.attempt),
-      rows.map((row) => row.accepted_at),
-      rows.map((row) => row.started_at),
-      rows.map((row) => row.finished_at),
-      rows.map((row) => row.duration_ms),
-      rows.map((row) => row.cpu_ms),
-      rows.map((row) => row.memory_bytes),
-      rows.map((row) => row.counted_on),
-      rows.map((row) => row.logs_truncated),
-      rows.map((row) => JSON.stringify(row.input)),
-      rows.map((row) => (row.status === 'success' ? JSON.stringify(row.result) : null)),
-      rows.map((row) => (row.error === null ? null : JSON.stringify(row.error))),
-      rows.map((row) => JSON.stringify(row.logs)),
+      column(rows.map((row) => row.id)),
+      column(rows.map((row) => row.function_id)),
+      column(rows.map((row) => row.function_version)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.runtime)),
+      column(rows.map((row) => row.status)),
+      column(rows.map((row) => row.attempt)),
+      column(rows.map((row) => row.accepted_at)),
+      column(rows.map((row) => row.started_at)),
+      column(rows.map((row) => row.finished_at)),
+      column(rows.map((row) => row.duration_ms)),
+      column(rows.map((row) => row.cpu_ms)),
+      column(rows.map((row) => row.memory_bytes)),
+      column(rows.map((row) => row.counted_on)),
+      column(rows.map((row) => row.logs_truncated)),
+      column(rows.map((row) => JSON.stringify(row.input))),
+      column(rows.map((row) => (row.status === 'success' ? JSON.stringify(row.result) : null))),
+      column(rows.map((row) => (row.error === null ? null : JSON.stringify(row.error)))),
+      column(rows.map((row) => JSON.stringify(row.logs))),
     ],
     sql: ($) => `
       insert into jobs as j

@@ -34,3 +34,15 @@ export function statementOf(parts: readonly Part[], result: string): Statement {
   const name = parts.map((part) => part.name).join('+')
   return { name, text: `with ${queries.join(',\n')}\n${result}`, values }
 }
+
+/** A column as Postgres writes an array: several times faster than what the driver makes of one. */
+export function column(values: readonly (string | number | boolean | null | undefined)[]): string {
+  return `{${values.map(element).join(',')}}`
+}
+
+const SPECIAL = /["\\]/g
+
+function element(value: string | number | boolean | null | undefined): string {
+  if (typeof value === 'string') return `"${value.replace(SPECIAL, '\\$&')}"`
+  return value === null || value === undefined ? 'NULL' : String(value)
+}

@@ -9,13 +9,12 @@ import type { Log } from '#runtime/log.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { EVENTS } from '#events/streams.ts'
-import { applyBatch, type Connection } from '#projections/batch.ts'
+import { applyParts, type Connection } from '#projections/batch.ts'
 import type { Position } from '#projections/checkpoint.ts'
-import { Intake, type Entry } from './intake.ts'
+import { Intake } from './intake.ts'
+import { Lookahead, prepare, type Prepared } from './lookahead.ts'
 import { pastRemoved } from './stream-ends.ts'
 import { Wakeup } from './wakeup.ts'
-
-const BATCH_MAX = 500
 
 export interface ReplayOptions {
   readonly bus: Bus
@@ -63,11 +62,12 @@ export class Replay {
       onArrival: wake,
       onTrouble: (event, fields) => log.warn(event, fields),
     })
+    const batches = new Lookahead(intake)
     try {
       while (this.#position.events < to.events || this.#position.commands < to.commands) {
         signal.throwIfAborted()
-        if (intake.size > 0) await this.#apply(await intake.take(BATCH_MAX), to)
-        else if (!(await this.#passRemoved(to)) && intake.size === 0) await wakeup.wait()
+        if (!batches.isEmpty) await this.#apply(await batches.take(), to, batches)
+        else if (!(await this.#passRemoved(to)) && batches.isEmpty) await wakeup.wait()
       }
     } finally {
       signal.removeEventListener('abort', wake)
@@ -75,7 +75,8 @@ export class Replay {
     }
   }
 
-  async #apply(entries: readonly Entry[], to: Position): Promise<void> {
+  async #apply(batch: Prepared, to: Position, batches: Lookahead): Promise<void> {
+    const { entries } = batch
     const due = entries.filter(({ recorded: { stream, seq } }) =>
       stream === EVENTS ? seq <= to.events : seq <= to.commands,
     )
@@ -92,7 +93,10 @@ export class Replay {
       if (recorded.stream === EVENTS) events = Math.min(recorded.seq, to.events)
       else commands = Math.min(recorded.seq, to.commands)
     }
-    await this.#commit({ events, commands }, due)
+    const whole = due.length === entries.length
+    const committed = this.#commit({ events, commands }, whole ? batch : prepare(due))
+    batches.runAhead()
+    await committed
   }
 
   #noteHole(seq: number, at: number): void {
@@ -109,14 +113,13 @@ export class Replay {
     const past = await pastRemoved(this.#options.bus, this.#position, ends)
     const { events, commands } = this.#position
     if (past.events === events && past.commands === commands) return false
-    await this.#commit(past, [])
+    await this.#commit(past, prepare([]))
     return true
   }
 
-  async #commit(to: Position, entries: readonly Entry[]): Promise<void> {
-    const batch = entries.map(({ recorded }) => recorded)
-    await applyBatch(this.#options.connection, this.#position, to, batch)
+  async #commit(to: Position, { entries, parts }: Prepared): Promise<void> {
+    await applyParts(this.#options.connection, this.#position, to, parts)
     this.#position = to
-    this.#applied += batch.length
+    this.#applied += entries.length
   }
 }

@@ -4,7 +4,7 @@
  *
  * Invariants:
  * 1. One statement at a time. The first message goes at once; what comes while a statement is in
- *    flight is the next batch, at most `BATCH_MAX`.
+ *    flight is the next batch, at most 500.
  * 2. A position is announced only after its commit, and commands are released only then.
  * 3. Bad content is buried and passed by; everything else that fails ends the session, and what was
  *    not committed is read again by the next one.
@@ -14,19 +14,21 @@ import { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
-import { applyBatch, type Connection } from '#projections/batch.ts'
+import { applyParts, type Connection } from '#projections/batch.ts'
 import type { Position, Streams } from '#projections/checkpoint.ts'
 import type { Log } from '#runtime/log.ts'
 import { bury } from './dead-letters.ts'
 import { holdCommands, type HeldCommands } from './held-commands.ts'
 import { Intake, type Entry } from './intake.ts'
 import { ANSWER_TIMEOUT_MS } from './leadership.ts'
+import { Lookahead, prepare, type Prepared } from './lookahead.ts'
 import { servePosition, type PositionService } from './position-service.ts'
 import { pastRemoved, streamEnds } from './stream-ends.ts'
 import { Wakeup } from './wakeup.ts'
 
-const BATCH_MAX = 500
 const BURY_GIVE_UP_MS = 10_000
+
+const NOTHING: Prepared = { entries: [], parts: [] }
 
 export interface SessionOptions {
   readonly bus: Bus
@@ -46,6 +48,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #wakeup = new Wakeup()
   readonly #intake: Intake
+  readonly #batches: Lookahead
   readonly #held: HeldCommands
   readonly #service: PositionService
   readonly #appender: Appender
@@ -65,6 +68,7 @@ export class Session {
     const onTrouble = (event: string, fields: Record<string, unknown>) => log.warn(event, fields)
     const onArrival = () => this.#wakeup.wake()
     this.#intake = new Intake({ bus, payloads, from, onArrival, onTrouble })
+    this.#batches = new Lookahead(this.#intake)
     this.#held = holdCommands({ bus, applied: from.commands, onTrouble })
     this.#service = servePosition(bus.nc, {
       position: () => this.#position,
@@ -97,7 +101,7 @@ export class Session {
     signal.addEventListener('abort', wake, { once: true })
     try {
       while (!signal.aborted) {
-        if (this.#intake.size > 0) await this.#applyAll(await this.#intake.take(BATCH_MAX))
+        if (!this.#batches.isEmpty) await this.#applyAll(await this.#batches.take())
         else if (this.#lookAtEnds) await this.#passRemoved()
         else await this.#wakeup.wait()
       }
@@ -114,38 +118,40 @@ export class Session {
     this.#ends = await streamEnds(bus)
     const to = await pastRemoved(bus, this.#position, this.#ends)
     const { events, commands } = this.#position
-    if (to.events > events || to.commands > commands) await this.#commit([], to)
+    if (to.events > events || to.commands > commands) await this.#commit(NOTHING, to)
   }
 
-  async #applyAll(entries: readonly Entry[]): Promise<void> {
-    for (const { bad, message, recorded } of entries) {
+  async #applyAll(batch: Prepared): Promise<void> {
+    for (const { bad, message, recorded } of batch.entries) {
       if (bad !== undefined) await this.#bury(recorded.stream, message, bad)
     }
-    await this.#apply(entries)
+    await this.#apply(batch)
   }
 
   /** Halves a batch that the database refuses for its content, until the culprit stands alone. */
-  async #apply(entries: readonly Entry[]): Promise<void> {
+  async #apply(batch: Prepared): Promise<void> {
+    const { entries } = batch
     try {
-      await this.#commit(entries, behind(this.#position, entries))
+      await this.#commit(batch, behind(this.#position, entries))
     } catch (error) {
       if (!isContentError(error)) throw error
       const [only] = entries
       if (entries.length === 1 && only !== undefined) {
         await this.#bury(only.recorded.stream, only.message, error)
-        await this.#commit([], behind(this.#position, entries))
+        await this.#commit(NOTHING, behind(this.#position, entries))
         return
       }
       const middle = Math.ceil(entries.length / 2)
-      await this.#apply(entries.slice(0, middle))
-      await this.#apply(entries.slice(middle))
+      await this.#apply(prepare(entries.slice(0, middle)))
+      await this.#apply(prepare(entries.slice(middle)))
     }
   }
 
-  async #commit(entries: readonly Entry[], to: Position): Promise<void> {
+  async #commit({ entries, parts }: Prepared, to: Position): Promise<void> {
     const startedAt = performance.now()
-    const batch = entries.map(({ recorded }) => recorded)
-    await applyBatch(this.#connection, this.#position, to, batch)
+    const applied = applyParts(this.#connection, this.#position, to, parts)
+    this.#batches.runAhead()
+    await applied
     this.#position = to
     this.#service.announce()
     this.#held.release(to.commands)
