@@ -81,11 +81,12 @@ export async function openLog(nats: TestNats): Promise<Log> {
   }
 }
 
-export async function openWorld(): Promise<World> {
+/** On `given`, or on a database of its own that goes with it. */
+export async function openWorld(given?: TestDatabase): Promise<World> {
   await using opening = new AsyncDisposableStack()
   const nats = opening.use(await startNats())
   const log = opening.use(await openLog(nats))
-  const database = opening.use(await createDatabase())
+  const database = given ?? opening.use(await createDatabase())
   const { db } = opening.use(openDatabase({ url: database.url, name: 'test', poolSize: 4 }))
   await migrate(db)
   const owned = opening.move()

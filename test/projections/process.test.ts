@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import { functionMetrics } from '#projections/function-metrics.ts'
 import { again, defined, failed, run, succeeded } from './happenings.ts'
 import { openWorld, OWNER, startProcess, type World } from './fixture.ts'
+import { startPostgres } from '../support/postgres.ts'
 import { until } from '../support/until.ts'
 
 const MAIN = 'apps/projector/main.ts'
@@ -79,6 +80,29 @@ test('a projector whose connection is cut and whose log is killed goes on by its
   await world.say([succeeded(3), run(4)])
   await world.projected()
   assert.equal((await functionMetrics(world.db, OWNER, 1)).total, 3)
+})
+
+test('a projector whose database is killed goes on by itself and counts nothing twice', async () => {
+  await using postgres = await startPostgres()
+  await using world = await openWorld(postgres)
+  await using running = start(world)
+  await running.logged('leading')
+  const jobs = 3_000
+  const saying = world.say([
+    defined(1),
+    ...Array.from({ length: jobs }, (_, job) => succeeded(job)),
+  ])
+  for (let kill = 1; kill <= 3; kill++) {
+    await until(async () => (await eventsApplied(world)) >= (kill * jobs) / 5, {
+      timeoutMs: 60_000,
+    })
+    await postgres.kill()
+    await postgres.restart()
+  }
+  await saying
+  await world.projected()
+  assert.equal((await functionMetrics(world.db, OWNER, 1)).total, jobs)
+  assert.equal(await running.kill('SIGTERM'), 0)
 })
 
 test('a checkpoint that is ahead of the log stops the projector and offers the rebuild', async () => {
