@@ -1,0 +1,108 @@
+/**
+ * The floors: what each step costs by itself on this machine, in this run, on the very servers that
+ * the platform uses.
+ */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Client } from 'pg'
+import { RetentionPolicy, StorageType } from '@nats-io/jetstream'
+import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import { startEcho } from '#sandbox/echo.ts'
+import { load, startBareHttp } from './processes.ts'
+import { summary, timed } from './summary.ts'
+
+const TIMES = 1_000
+const PAYLOAD = 'x'.repeat(512)
+const ACK = { timeoutMs: 5_000 }
+const ROWS = 500
+
+export interface Floors {
+  readonly httpP50: number
+  readonly http64PerSecond: number
+  readonly memoryPublishP50: number
+  readonly fsyncedPublishP50: number
+  readonly nodejsEchoP50: number
+  readonly pythonEchoP50: number
+  readonly spawnP50: number
+  readonly insertRowsPerSecond: number
+}
+
+export interface FloorsOptions {
+  readonly natsUrl: string
+  readonly databaseUrl: string
+  readonly cacheDir: string
+}
+
+export async function measureFloors(options: FloorsOptions): Promise<Floors> {
+  await using bus = await openBus({
+    url: options.natsUrl,
+    name: 'bench',
+    onStatus: () => undefined,
+  })
+  return {
+    ...(await httpFloors()),
+    memoryPublishP50: await publish(bus, StorageType.Memory),
+    fsyncedPublishP50: await publish(bus, StorageType.File),
+    nodejsEchoP50: await echo(options.cacheDir, 'nodejs'),
+    pythonEchoP50: await echo(options.cacheDir, 'python'),
+    spawnP50: (await timed(100, spawnOnce)).p50,
+    insertRowsPerSecond: await insertBatches(options.databaseUrl),
+  }
+}
+
+async function httpFloors() {
+  await using server = await startBareHttp()
+  const body = JSON.stringify({ a: 1 })
+  const one = await load({ url: server.url, body, connections: 1, seconds: 3 })
+  const many = await load({ url: server.url, body, connections: 64, seconds: 3 })
+  return { httpP50: one.p50, http64PerSecond: many.perSecond }
+}
+
+async function publish({ jsm, rpc }: Bus, storage: StorageType): Promise<number> {
+  const name = `BENCH-${storage}`
+  const subject = `bench.${storage}`
+  const retention = RetentionPolicy.Limits
+  await jsm.streams.add({
+    name,
+    subjects: [subject],
+    storage,
+    retention,
+    max_bytes: 64 * 1024 ** 2,
+  })
+  const { p50 } = await timed(TIMES, () => rpc.request(subject, PAYLOAD, ACK))
+  await jsm.streams.delete(name)
+  return p50
+}
+
+async function echo(cacheDir: string, runtime: 'nodejs' | 'python'): Promise<number> {
+  await using process = await startEcho({ cacheDir }, runtime)
+  return (await timed(TIMES, () => process.roundTrip('{"a":1}'))).p50
+}
+
+/** From the call of `spawn` to the child's first byte. */
+async function spawnOnce(): Promise<void> {
+  const child = spawn('/bin/echo', ['1'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  await once(child.stdout, 'data')
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+}
+
+/** One prepared statement of 500 rows through `unnest`, as the projections insert. */
+async function insertBatches(connectionString: string): Promise<number> {
+  const client = new Client({ connectionString })
+  await client.connect()
+  await client.query('create table bench_floor (id bigint primary key, body json)')
+  const values: number[] = []
+  for (let batch = 0; batch < 40; batch++) {
+    const ids = Array.from({ length: ROWS }, (_, index) => batch * ROWS + index)
+    const startedAt = performance.now()
+    await client.query({
+      name: 'floor',
+      text: 'insert into bench_floor select * from unnest($1::bigint[], $2::json[])',
+      values: [ids, ids.map(() => JSON.stringify({ body: PAYLOAD }))],
+    })
+    values.push(performance.now() - startedAt)
+  }
+  await client.query('drop table bench_floor')
+  await client.end()
+  return (ROWS * 1_000) / summary(values).p50
+}

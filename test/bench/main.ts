@@ -1,0 +1,57 @@
+/**
+ * `npm run bench`: floors and ours in one run on one machine, as a table and as JSON.
+ *
+ * The machine's other work shows in every figure, so the ratios at the end are what to compare. The
+ * JSON goes to the file named by `BENCH_JSON`, `bench.json` in the data folder by default.
+ */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { startPlatform } from '#test/support/platform.ts'
+import { tempDir } from '#test/support/temp-dir.ts'
+import { measureCalls } from './calls.ts'
+import { Client } from './client.ts'
+import { measureFloors } from './floors.ts'
+import { measureLag } from './lag.ts'
+import { measureNeighbour } from './neighbour.ts'
+import { report, type Results } from './report.ts'
+import { memoryAtRest, rebuildPerSecond } from './upkeep.ts'
+
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+async function measure(): Promise<Results> {
+  await using home = await tempDir('bench')
+  const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}, Node ${process.version}`
+  let measured: Omit<Results, 'restartMs'>
+  {
+    await using platform = await startPlatform({ home: home.path })
+    const { url, natsUrl, databaseUrl, processes } = platform
+    const client = new Client(url)
+    const memoryMb = await memoryAtRest(processes)
+    say('floors …')
+    const cacheDir = join(home.path, 'sandbox')
+    const floors = await measureFloors({ natsUrl, databaseUrl, cacheDir })
+    say('calls …')
+    const calls = await measureCalls(client)
+    say('noisy neighbour …')
+    const neighbour = await measureNeighbour(client)
+    say('projection lag …')
+    const lag = await measureLag(client, natsUrl)
+    say('rebuild …')
+    const rebuilt = await rebuildPerSecond(platform)
+    measured = { machine, memoryMb, floors, calls, neighbour, lag, rebuildPerSecond: rebuilt }
+  }
+  say('restart …')
+  const startedAt = performance.now()
+  await using restarted = await startPlatform({ home: home.path })
+  const restartMs = performance.now() - startedAt
+  await restarted.stop()
+  return { ...measured, restartMs }
+}
+
+const results = await measure()
+const file = resolve(process.env['BENCH_JSON'] ?? join('.sluice', 'bench.json'))
+await mkdir(dirname(file), { recursive: true })
+await writeFile(file, `${JSON.stringify(results, null, 2)}\n`)
+process.stdout.write(`${report(results)}\n`)
+process.exit(0)

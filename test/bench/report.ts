@@ -1,0 +1,105 @@
+/** The table that `npm run bench` prints: floors, ours, and what ours is in terms of its floors. */
+import type { Calls, ByConnections } from './calls.ts'
+import type { Floors } from './floors.ts'
+import type { Neighbour } from './neighbour.ts'
+import type { Summary } from './summary.ts'
+
+export interface Results {
+  readonly machine: string
+  readonly floors: Floors
+  readonly calls: Calls
+  readonly neighbour: Neighbour
+  readonly lag: Summary
+  readonly rebuildPerSecond: number
+  readonly restartMs: number
+  readonly memoryMb: Readonly<Record<string, number>>
+}
+
+type Row = readonly [what: string, value: string]
+
+const ms = (value: number | undefined) => `${(value ?? NaN).toFixed(2)} ms`
+const rate = (value: number | undefined) => `${Math.round(value ?? NaN).toLocaleString('en')}/s`
+const ratio = (value: number) => `${value.toFixed(2)} ×`
+
+export function report(results: Results): string {
+  const { floors, calls, neighbour, lag } = results
+  return [
+    `Sluice bench · ${results.machine}`,
+    table('Floors', [
+      ['HTTP round trip, bare node:http, p50', ms(floors.httpP50)],
+      ['HTTP at 64 connections, bare node:http', rate(floors.http64PerSecond)],
+      ['publish to memory, p50', ms(floors.memoryPublishP50)],
+      ['publish with fsync, p50', ms(floors.fsyncedPublishP50)],
+      ['echo in the sandbox, nodejs, p50', ms(floors.nodejsEchoP50)],
+      ['echo in the sandbox, python, p50', ms(floors.pythonEchoP50)],
+      ['bare spawn to the first byte, p50', ms(floors.spawnP50)],
+      ['Postgres, 500 rows a statement', rate(floors.insertRowsPerSecond)],
+    ]),
+    table('Calls: p50 / p99, throughput', [
+      ...connections('sync nodejs', calls.sync.nodejs),
+      ...connections('sync python', calls.sync.python),
+      ...connections('async accepted', calls.async),
+      ['accepted and done', rate(calls.donePerSecond)],
+      ['first call of a function, nodejs, p50', ms(calls.cold.nodejs.first.p50)],
+      ['first call of a function, python, p50', ms(calls.cold.python.first.p50)],
+    ]),
+    table('Upkeep', [
+      ['projection lag at 1,000 jobs/s, p50 / p99', `${ms(lag.p50)} / ${ms(lag.p99)}`],
+      ['rebuild', `${rate(results.rebuildPerSecond)} events`],
+      ['restart on existing data', ms(results.restartMs)],
+      ...Object.entries(results.memoryMb).map(([name, mb]): Row => [
+        `memory at rest, ${name}`,
+        `${mb.toFixed(0)} MiB`,
+      ]),
+    ]),
+    table('Ratios', ratios(floors, calls, neighbour)),
+  ].join('\n')
+}
+
+function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[] {
+  const { httpP50, memoryPublishP50, fsyncedPublishP50, spawnP50 } = floors
+  const wire = httpP50 + memoryPublishP50 + fsyncedPublishP50
+  const call = (runtime: 'nodejs' | 'python', echo: number): Row => [
+    `warm sync ${runtime} p50 / its floors (aim 1.6)`,
+    ratio((calls.sync[runtime][1]?.p50 ?? NaN) / (wire + echo)),
+  ]
+  const cold = (runtime: 'nodejs' | 'python'): Row => {
+    const { first, second } = calls.cold[runtime]
+    return [
+      `first ${runtime} call over the second, in bare spawns (aim 1)`,
+      ratio((first.p50 - second.p50) / spawnP50),
+    ]
+  }
+  return [
+    call('nodejs', floors.nodejsEchoP50),
+    call('python', floors.pythonEchoP50),
+    [
+      'async accept p50 / (fsynced publish + HTTP) (aim 1.5)',
+      ratio((calls.async[1]?.p50 ?? NaN) / (fsyncedPublishP50 + httpP50)),
+    ],
+    cold('nodejs'),
+    cold('python'),
+    [
+      'noisy neighbour, sync p99 flooded / quiet (aim 3)',
+      `${ratio(sync.flooded.p99 / sync.quiet.p99)}  (${ms(sync.quiet.p99)} → ${ms(sync.flooded.p99)})`,
+    ],
+    [
+      'noisy neighbour, async p99 flooded / quiet (aim 3)',
+      `${ratio(async.flooded.p99 / async.quiet.p99)}  (${ms(async.quiet.p99)} → ${ms(async.flooded.p99)})`,
+    ],
+  ]
+}
+
+function connections(what: string, results: ByConnections): Row[] {
+  return Object.entries(results).map(([count, { p50, p99, perSecond, failures }]) => [
+    `${what}, c=${count}`,
+    `${ms(p50)} / ${ms(p99)}, ${rate(perSecond)}${failures > 0 ? `, ${failures} failed` : ''}`,
+  ])
+}
+
+function table(title: string, rows: readonly Row[]): string {
+  const width = Math.max(...rows.map(([what]) => what.length))
+  return [`\n${title}`, ...rows.map(([what, value]) => `  ${what.padEnd(width)}  ${value}`)].join(
+    '\n',
+  )
+}
