@@ -13,6 +13,7 @@ import { writeFileSync } from 'node:fs'
 import { access, constants, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { hostMark, isHostAlive } from './host.ts'
 
 const MOUNT = '/sys/fs/cgroup'
 const PREFIX = 'sluice-'
@@ -44,7 +45,7 @@ export class CgroupRoot {
       try {
         const { version, parents } = await find()
         for (const parent of parents) await removeStale(parent)
-        const name = `${PREFIX}${process.pid}-${await startTime(process.pid)}-${(created += 1)}`
+        const name = `${PREFIX}${await hostMark()}-${(created += 1)}`
         const folders = parents.map((parent) => path.join(parent, name))
         for (const folder of folders) await mkdir(folder)
         if (version === 2) await delegate(folders[0] as string)
@@ -194,18 +195,11 @@ async function delegate(folder: string): Promise<void> {
   await writeFile(path.join(folder, 'cgroup.subtree_control'), '+memory +pids')
 }
 
-/** Field 22 of stat, after the command's name (which may hold spaces and parentheses). */
-async function startTime(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8')
-  return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? '0'
-}
-
 async function removeStale(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
     const host = /^sluice-(\d+)-(\d+)-\d+$/.exec(name)
     if (host === null) continue
-    const alive = await startTime(Number(host[1])).catch(() => undefined)
-    if (alive === host[2]) continue
+    if (await isHostAlive(Number(host[1]), host[2] ?? '')) continue
     const folder = path.join(parent, name)
     for (const child of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
       if (child.isDirectory()) await killAndRemove(path.join(folder, child.name))

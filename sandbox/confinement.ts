@@ -10,6 +10,7 @@
  */
 import type { Interpreter } from './interpreters.ts'
 import { LIMITS } from './contract.ts'
+import { markArguments } from './host.ts'
 
 /** Where the launcher finds each descriptor; `process.ts` passes them in this order. */
 export const fd = { control: 3, filter: 4, info: 5 } as const
@@ -22,6 +23,8 @@ export interface Confinement {
   readonly interpreter: Interpreter
   readonly arguments: readonly string[]
   readonly hasTmp: boolean
+  /** Names the host that it belongs to. */
+  readonly mark: string
   /** RLIMIT_DATA from the start, where the interpreter cannot set it by itself. */
   readonly dataBytes?: number | undefined
 }
@@ -40,6 +43,7 @@ export function confine(confinement: Confinement): { command: string; args: stri
     ...['--unshare-cgroup-try', '--disable-userns', '--as-pid-1'],
     ...['--uid', '65534', '--gid', '65534', '--hostname', 'fn'],
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
+    ...markArguments(confinement.mark),
     ...interpreter.binds.flatMap(([source, target]) => ['--ro-bind', source, target]),
     ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
     ...(hasTmp

@@ -10,6 +10,7 @@ import path from 'node:path'
 import { CgroupRoot } from './cgroup.ts'
 import { confine } from './confinement.ts'
 import type { RuntimeName, SandboxLevel } from './contract.ts'
+import { endOrphans, hostMark } from './host.ts'
 import { findNode, findPython, type Interpreter, type SandboxUser } from './interpreters.ts'
 import type { ResolvedOptions } from './options.ts'
 import { SandboxProcess } from './process.ts'
@@ -30,6 +31,7 @@ export interface Ground {
   readonly bwrapPath: string
   readonly filterPath: string
   readonly user: SandboxUser | undefined
+  readonly mark: string
 }
 
 export async function layGround(options: ResolvedOptions): Promise<Ground> {
@@ -44,11 +46,13 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
   }
   const user = process.getuid?.() === 0 ? SANDBOX_USER : undefined
   const find = { nodePath: options.nodePath, pythonPath: options.pythonPath, cacheDir, user }
-  const [filterPath, python, nodejs, cgroups] = await Promise.all([
+  const [filterPath, python, nodejs, cgroups, mark] = await Promise.all([
     writeFilter(cacheDir, process.arch),
     findPython(find).catch(asError),
     findNode(find).catch(asError),
     options.level === 'user' ? 'it was asked for' : CgroupRoot.open(),
+    hostMark(),
+    endOrphans(),
   ])
   const isFull = typeof cgroups !== 'string'
   return {
@@ -56,7 +60,7 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
     reason: isFull ? undefined : cgroups,
     cgroups: isFull ? cgroups : undefined,
     interpreters: { python, nodejs },
-    ...{ bwrapPath, filterPath, user },
+    ...{ bwrapPath, filterPath, user, mark },
   }
 }
 
@@ -95,6 +99,7 @@ export function startProcess(ground: Ground, options: StartOptions): SandboxProc
     bwrapPath: ground.bwrapPath,
     interpreter,
     arguments: launch.arguments(options.memoryMb),
+    mark: ground.mark,
     hasTmp: ground.level === 'full',
     dataBytes,
   })

@@ -12,6 +12,7 @@
  * Siblings: `spawn.ts` makes the child, `frames.ts` the bytes, `death.ts` what an end means.
  */
 import { randomInt } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
@@ -23,7 +24,7 @@ import { LogBuffer } from './logs.ts'
 import { type SpawnOptions, spawnConfined } from './spawn.ts'
 
 const READY_TIMEOUT_MS = 15_000
-const HANGUP_GRACE_MS = 250
+const HANGUP_GRACE_MS = 500
 const PAGE_BYTES = 4096
 
 export type Answer =
@@ -238,7 +239,10 @@ export class SandboxProcess {
   /** The channel ends with the process, or because the function closed it and lives on. */
   #onHangup(): void {
     if (this.#exited || this.#state === 'preparing') return
-    const timer = setTimeout(() => this.kill('hangup'), HANGUP_GRACE_MS)
+    const timer = setTimeout(() => {
+      // On its way out it is a zombie before its monitor has noticed; then there is nobody to kill.
+      if (this.#pid !== undefined && isRunning(this.#pid)) this.kill('hangup')
+    }, HANGUP_GRACE_MS)
     this.#child.once('exit', () => clearTimeout(timer))
   }
 
@@ -297,6 +301,15 @@ export class SandboxProcess {
 
 /** Never 0, which is the id of READY. */
 const nextId = () => randomInt(1, 2 ** 32)
+
+function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2))
+  } catch {
+    return false
+  }
+}
 
 async function readMemory(pid: number): Promise<Memory> {
   const fields = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')

@@ -2,7 +2,8 @@
  * Starts the child behind a sandboxed process and hands out its channels.
  *
  * Invariants:
- * 1. The child inherits six descriptors and an empty environment, nothing else of the host.
+ * 1. The child inherits six descriptors and an empty environment, nothing else of the host: what
+ *    our own parent left inheritable is covered by /dev/null.
  * 2. The filter is opened anew for each child: bubblewrap reads from the shared position.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -10,6 +11,7 @@ import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import type { Cgroup } from './cgroup.ts'
 import { fd } from './confinement.ts'
+import { inheritableDescriptors } from './host.ts'
 import type { SandboxUser } from './interpreters.ts'
 
 export interface SpawnOptions {
@@ -36,12 +38,18 @@ export interface Spawned {
 export function spawnConfined(options: SpawnOptions): Spawned {
   const runner = openSync(options.runnerPath, 'r')
   const filter = openSync(options.filterPath, 'r')
+  const nothing = openSync('/dev/null', 'r')
+  const stdio: (number | 'pipe' | 'ignore')[] = [runner, 'pipe', 'pipe', 'pipe', filter, 'pipe']
+  for (const number of inheritableDescriptors()) {
+    while (stdio.length <= number) stdio.push('ignore')
+    if (number > fd.info) stdio[number] = nothing
+  }
   try {
     const child = spawn(options.command, [...options.args], {
       cwd: '/',
       env: {},
       ...options.user,
-      stdio: [runner, 'pipe', 'pipe', 'pipe', filter, 'pipe'],
+      stdio,
     })
     // Node's pipes are sockets, which its types do not tell.
     const channels = child.stdio as unknown as Socket[]
@@ -57,6 +65,7 @@ export function spawnConfined(options: SpawnOptions): Spawned {
   } finally {
     closeSync(runner)
     closeSync(filter)
+    closeSync(nothing)
   }
 }
 

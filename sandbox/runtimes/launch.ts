@@ -10,6 +10,8 @@ import type { RuntimeName } from '../contract.ts'
 export interface Launch {
   /** The runner that is fed to the interpreter. */
   readonly runnerPath: string
+  /** The one that benchmarks feed instead. */
+  readonly echoPath: string
   readonly arguments: (memoryClassMb: number) => readonly string[]
   /** Spares are kept per class; 0 means that one spare serves every memory limit. */
   readonly memoryClassOf: (memoryMb: number) => number
@@ -28,6 +30,7 @@ const nodeBootstrap =
 export const launches: Readonly<Record<RuntimeName, Launch>> = {
   python: {
     runnerPath: at('python/runner.py'),
+    echoPath: at('python/echo.py'),
     arguments: () => [
       ...['-I', '-S', '-B', '-X', 'utf8', '-c'],
       "exec(compile(open(0,'rb',closefd=False).read(),'<runner>','exec'),{'__name__':'runner'})",
@@ -36,6 +39,7 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
   },
   nodejs: {
     runnerPath: at('nodejs/runner.cjs'),
+    echoPath: at('nodejs/echo.cjs'),
     arguments: (memoryClassMb) => [
       `--max-old-space-size=${memoryClassMb}`,
       `--max-semi-space-size=${SEMI_SPACE_MB}`,

@@ -16,7 +16,7 @@ export const levels = process.getuid?.() === 0 ? (['auto', 'user'] as const) : (
 
 export type Level = (typeof levels)[number]
 
-export interface Rig {
+export interface Rig extends AsyncDisposable {
   readonly sandbox: Sandbox
   readonly events: { what: string; fields: Record<string, unknown> }[]
   run(program: Program, options?: Partial<Run>): Promise<RunResult>
@@ -40,18 +40,23 @@ export async function openRig(options: Partial<SandboxOptions> = {}): Promise<Ri
   const { level, reason, runtimes } = sandbox.stats()
   assert.notEqual(level, 'unavailable', `bubblewrap is on PATH or in SLUICE_BWRAP: ${reason}`)
   assert.ok(runtimes.python.ok && runtimes.nodejs.ok, JSON.stringify(runtimes))
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= endRig())
   return {
     sandbox,
     events,
     run: (program, more = {}) => sandbox.run({ ...runOf(program), ...more }),
-    async close() {
-      const children = descendants().filter(({ pid }) => !childrenBefore.has(pid))
-      await sandbox.close()
-      await rm(cacheDir, { recursive: true })
-      assert.deepEqual(children.filter(isAlive), [], 'no process survives')
-      assert.deepEqual(cgroupsOfThisProcess(), [], 'no cgroup survives')
-      assert.deepEqual(mounts(), mountsBefore, 'no mount survives')
-    },
+    close,
+    [Symbol.asyncDispose]: close,
+  }
+
+  async function endRig() {
+    const children = descendants().filter(({ pid }) => !childrenBefore.has(pid))
+    await sandbox.close()
+    await rm(cacheDir, { recursive: true })
+    assert.deepEqual(children.filter(isAlive), [], 'no process survives')
+    assert.deepEqual(cgroupsOf(process.pid), [], 'no cgroup survives')
+    assert.deepEqual(mounts(), mountsBefore, 'no mount survives')
   }
 }
 
@@ -115,23 +120,42 @@ export function descendants(): Known[] {
 }
 
 export function isAlive(known: Known): boolean {
-  return readStat(known.pid)?.startTime === known.startTime
+  const stat = readStat(known.pid)
+  return stat?.startTime === known.startTime && stat.state !== 'Z'
 }
 
 function readStat(pid: number) {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return { parent: Number(fields[1]), startTime: fields[19] ?? '' }
+    return { state: fields[0], parent: Number(fields[1]), startTime: fields[19] ?? '' }
   } catch {
     return undefined
   }
 }
 
+/** The sandboxed interpreters below this process: those that are process 1 of a namespace. */
+export function interpreterStates(): Map<number, { stopped: boolean; cpu: string }> {
+  const states = new Map<number, { stopped: boolean; cpu: string }>()
+  for (const { pid } of descendants()) {
+    try {
+      const isFirst = /^NSpid:\t\d+\t1$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+      if (!isFirst) continue
+      const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+      const cpu = `${fields[11]} ${fields[12]}`
+      states.set(pid, { stopped: fields[0] === 'T', cpu })
+    } catch {
+      // Gone meanwhile.
+    }
+  }
+  return states
+}
+
 const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8')
 
-/** The groups that sandboxes of this very process have made, in whatever hierarchy. */
-export function cgroupsOfThisProcess(): string[] {
+/** The groups that sandboxes of a process have made, in whatever hierarchy. */
+export function cgroupsOf(pid: number): string[] {
   const found: string[] = []
   for (const line of readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n')) {
     const [, controllers = '', where = '/'] = line.split(':')
@@ -139,7 +163,7 @@ export function cgroupsOfThisProcess(): string[] {
       const folder = path.join('/sys/fs/cgroup', mount, where)
       try {
         for (const name of readdirSync(folder)) {
-          if (name.startsWith(`sluice-${process.pid}-`)) found.push(path.join(folder, name))
+          if (name.startsWith(`sluice-${pid}-`)) found.push(path.join(folder, name))
         }
       } catch {
         // Not a hierarchy of this machine.

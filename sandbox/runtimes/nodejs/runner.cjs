@@ -216,9 +216,10 @@ function syntaxPlace(stack) {
 const parameters = ['exports', 'require', 'module', '__filename', '__dirname']
 const ending = '\n;return typeof handler === "undefined" ? undefined : handler'
 
-function compileCommon(source, suffix = ending) {
+function compileCommon(source, suffix = ending, lineOffset = 0) {
   return vm.compileFunction(source + suffix, parameters, {
     filename: FILE,
+    lineOffset,
     importModuleDynamically: linkBuiltin,
   })
 }
@@ -261,7 +262,7 @@ function placeModuleError(source, moduleError) {
     .replace(/^[ \t]*import\b[^;'"]*?(?:from\s*)?(['"])[^'"\n]*\1/gm, blank)
     .replace(/^[ \t]*export(?:[ \t]+default\b(?![ \t]+(?:async|function|class)))?/gm, blank)
   try {
-    compileCommon(script, '')
+    compileCommon(`"use strict"\n${script}`, '', -1)
   } catch (error) {
     if (error.message === moduleError.message) return error
   }

@@ -13,7 +13,7 @@ import os
 
 _null = os.open('/dev/null', os.O_RDONLY)
 os.dup2(_null, 0)
-os.closerange(4, 64)
+os.closerange(4, 65536)
 sys.argv[:] = ['']
 sys.orig_argv[:] = []
 os.environ.clear()
@@ -29,6 +29,7 @@ from types import CoroutineType, FunctionType, MethodType, ModuleType
 FILE = 'function.py'
 LOAD, CALL, CHECK, READY, RESULT, ERROR, CHECKED = 1, 2, 3, 17, 18, 19, 20
 RESULT_BYTES = 1024 * 1024
+READ_BYTES = 16384
 THREADS = 16
 
 _read, _write = os.read, os.write
@@ -39,21 +40,38 @@ _clock = time.perf_counter
 _rusage = resource.getrusage
 _SELF = resource.RUSAGE_SELF
 _stdout, _stderr = sys.stdout, sys.stderr
-_decode = json.JSONDecoder().decode
+_decode_slowly = json.JSONDecoder().decode
+_scan = json.JSONDecoder().scan_once
 _out_of_memory = b'{"kind":"memory","message":"The function ran out of memory.","type":"MemoryError"}'
+
+
+def _decode(text):
+    try:
+        return _scan(text, 0)[0]
+    except StopIteration:
+        # Leading blanks, or no JSON at all.
+        return _decode_slowly(text)
 
 
 def _not_json(value):
     raise TypeError('%s is not JSON' % type(value).__name__)
 
 
-_encoder = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(',', ':'), default=_not_json
-)
-_encode = _encoder.encode
-_encode_ascii = json.JSONEncoder(
-    ensure_ascii=True, allow_nan=False, separators=(',', ':'), default=_not_json
-).encode
+def _make_encoder(ascii_only):
+    # JSONEncoder.encode without its wrappers, which cost more than a small result does.
+    quote = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
+    make = json.encoder.c_make_encoder
+    join = ''.join
+
+    def encode(value):
+        chunks = make({}, _not_json, quote, None, ':', ',', False, False, False)
+        return join(chunks(value, 0))
+
+    return encode
+
+
+_encode = _make_encoder(False)
+_encode_ascii = _make_encoder(True)
 
 
 class Refused(Exception):
@@ -70,7 +88,7 @@ class Channel:
             parts = [data]
             have = len(data)
             while have < count:
-                part = _read(3, 1 << 18)
+                part = _read(3, max(count - have, READ_BYTES))
                 if not part:
                     os._exit(0)
                 parts.append(part)
@@ -80,6 +98,16 @@ class Channel:
         return data[:count]
 
     def next(self):
+        if not self.rest:
+            # Nearly always one whole frame; a small buffer does not have to be mapped anew.
+            data = _read(3, READ_BYTES)
+            if len(data) >= 9:
+                length, kind, call = _header.unpack_from(data)
+                if len(data) == 9 + length:
+                    return kind, call, data[9:]
+            elif not data:
+                os._exit(0)
+            self.rest = data
         length, kind, call = _header.unpack(self.take(9))
         return kind, call, self.take(length)
 

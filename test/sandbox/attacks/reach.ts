@@ -90,7 +90,7 @@ def handler(event):
 import os
 def handler(event):
     found = []
-    for number in range(64):
+    for number in range(4096):
         try:
             os.fstat(number)
             found.append(number)

@@ -1,0 +1,191 @@
+/** Who shares a process with whom, how runs wait, and how processes end. */
+import assert from 'node:assert/strict'
+import { setImmediate as setImmediatePromise } from 'node:timers/promises'
+import { after, before, describe, test } from 'node:test'
+import {
+  errorOf,
+  interpreterStates,
+  levels,
+  openRig,
+  program,
+  resultOf,
+  type Rig,
+} from './support.ts'
+
+/** Waits until every interpreter of the rig is stopped. */
+async function frozenSoon(rig: Rig): Promise<void> {
+  const { idle } = rig.sandbox.stats()
+  while ([...interpreterStates().values()].filter(({ stopped }) => stopped).length < idle) {
+    await setImmediatePromise()
+  }
+}
+
+const counting = {
+  python: 'n = 0\ndef handler(event):\n    global n\n    n += 1\n    return n',
+  nodejs: 'let n = 0\nexports.handler = () => (n += 1)',
+} as const
+
+for (const level of levels) {
+  describe(`processes at level ${level === 'auto' ? 'full' : 'user'}`, () => {
+    let rig: Rig
+    before(async () => {
+      rig = await openRig({ level, maxProcessesPerFunction: 2 })
+    })
+    after(() => rig.close())
+
+    for (const runtime of ['python', 'nodejs'] as const) {
+      test(`${runtime}: a function keeps its process from call to call`, async () => {
+        const fn = program(runtime, counting[runtime])
+        for (let i = 1; i <= 20; i += 1) assert.equal(resultOf(await rig.run(fn)), i)
+        assert.equal(resultOf(await rig.run({ ...fn })), 21, 'an equal program is the same program')
+      })
+
+      test(`${runtime}: no state crosses owners, functions, versions, limits, code or environments`, async () => {
+        const fn = program(runtime, counting[runtime])
+        for (let i = 1; i <= 3; i += 1) assert.equal(resultOf(await rig.run(fn)), i)
+        const others = [
+          { ...fn, owner: 'somebody else' },
+          { ...fn, functionId: fn.functionId + 1_000_000 },
+          { ...fn, version: 2 },
+          { ...fn, memoryMb: 129 },
+          { ...fn, code: `${fn.code}\n` },
+          { ...fn, env: { A: 'b' } },
+        ]
+        for (const other of others) assert.equal(resultOf(await rig.run(other)), 1)
+      })
+
+      test(`${runtime}: files in /tmp do not cross functions`, async () => {
+        const look =
+          runtime === 'python'
+            ? 'import os\ndef handler(event):\n    try:\n        open("/tmp/mark", "a").close()\n        return sorted(os.listdir("/tmp"))\n    except OSError:\n        return ["mark"]'
+            : 'const fs = require("fs")\nexports.handler = () => { try { fs.appendFileSync("/tmp/mark", ""); return fs.readdirSync("/tmp") } catch { return ["mark"] } }'
+        for (let i = 0; i < 3; i += 1) {
+          const fn = program(runtime, look)
+          const clean = `${look}\n`
+          assert.deepEqual(resultOf(await rig.run(fn)), ['mark'])
+          assert.deepEqual(resultOf(await rig.run({ ...fn, code: clean })), ['mark'])
+        }
+      })
+
+      test(`${runtime}: its memory limit is the function's own`, async () => {
+        const take =
+          runtime === 'python'
+            ? 'def handler(event):\n    return len(bytearray(event << 20)) >> 20'
+            : 'exports.handler = (event) => new Uint8Array(event << 20).fill(1).length / 2 ** 20'
+        const fn = (memoryMb: number) => program(runtime, take, { memoryMb })
+        assert.equal(resultOf(await rig.run(fn(512), { event: '300' })), 300)
+        assert.equal(errorOf(await rig.run(fn(128), { event: '300' })).code, 'MEMORY_LIMIT')
+        assert.equal(resultOf(await rig.run(fn(64), { event: '30' })), 30)
+      })
+    }
+
+    test('more runs than processes wait and end in order', async () => {
+      const fn = program(
+        'python',
+        'import time\ndef handler(event):\n    time.sleep(0.01)\n    return event',
+      )
+      const ended: number[] = []
+      const one = async (n: number) => {
+        const result = resultOf(await rig.run(fn, { event: String(n) }))
+        assert.equal(result, n)
+        ended.push(n)
+      }
+      await Promise.all(Array.from({ length: 40 }, (_, n) => one(n)))
+      // Two processes at a time: nobody is overtaken by more than the neighbour.
+      ended.forEach((n, at) => assert.ok(Math.abs(n - at) <= 2, ended.join(' ')))
+    })
+
+    test('a flood of one function leaves room for others', async () => {
+      const slow = program(
+        'nodejs',
+        'exports.handler = () => new Promise((r) => setTimeout(r, 30))',
+      )
+      const flood = Promise.all(Array.from({ length: 20 }, () => rig.run(slow)))
+      let ended = false
+      const done = flood.then(() => (ended = true))
+      const other = program('python', counting.python)
+      assert.equal(resultOf(await rig.run(other)), 1)
+      assert.equal(ended, false)
+      await done
+    })
+
+    test('a run starts when a process has its event', async () => {
+      let started = 0
+      const fn = program('python', counting.python)
+      const run = rig.run(fn, { onStart: () => (started += 1) })
+      resultOf(await run)
+      assert.equal(started, 1)
+    })
+
+    test('a run that is aborted ends with the reason, and its process with it', async () => {
+      const abort = new AbortController()
+      const reason = new Error('the caller went away')
+      const fn = program('python', 'import time\ndef handler(event):\n    time.sleep(60)')
+      const run = rig.run(fn, {
+        signal: abort.signal,
+        timeoutMs: 60_000,
+        onStart: () => setImmediate(() => abort.abort(reason)),
+      })
+      await assert.rejects(run, reason)
+      await assert.rejects(rig.run(fn, { signal: abort.signal }), reason)
+    })
+
+    test('a run that is aborted while it waits leaves the queue', async () => {
+      const fn = program(
+        'python',
+        'import time\ndef handler(event):\n    time.sleep(0.1)\n    return 1',
+      )
+      const abort = new AbortController()
+      const running = [rig.run(fn), rig.run(fn)]
+      const waiting = rig.run(fn, { signal: abort.signal })
+      const behind = rig.run(fn)
+      const reason = new Error('no longer wanted')
+      abort.abort(reason)
+      await assert.rejects(waiting, reason)
+      for (const run of await Promise.all([...running, behind])) assert.equal(resultOf(run), 1)
+    })
+
+    test('a retired version starts anew, a newer one stays', async () => {
+      const old = program('nodejs', counting.nodejs)
+      const young = { ...old, version: 2 }
+      for (const fn of [old, young]) assert.equal(resultOf(await rig.run(fn)), 1)
+      rig.sandbox.retire(old.functionId, 2)
+      assert.equal(resultOf(await rig.run(old)), 1)
+      assert.equal(resultOf(await rig.run(young)), 2)
+      rig.sandbox.retire(old.functionId)
+      assert.equal(resultOf(await rig.run(young)), 1)
+    })
+
+    test('user code does not run between calls', async () => {
+      const code = `
+import threading, time
+ticks = 0
+def tick():
+    global ticks
+    while True:
+        ticks += 1
+        time.sleep(0.001)
+threading.Thread(target=tick, daemon=True).start()
+def handler(event):
+    time.sleep(0.002)
+    return ticks
+`
+      const fn = program('python', code)
+      const first = resultOf(await rig.run(fn)) as number
+      await frozenSoon(rig)
+      const before = interpreterStates()
+      // Another function's calls are the clock: while they go on, the frozen one must not.
+      const other = program('python', counting.python)
+      for (let i = 0; i < 300; i += 1) await rig.run(other)
+      const after = interpreterStates()
+      assert.ok(first >= 0)
+      const stopped = [...before].filter(([, state]) => state.stopped)
+      assert.ok(stopped.length > 0)
+      for (const [pid, state] of stopped) {
+        const now = after.get(pid)
+        if (now?.stopped === true) assert.equal(now.cpu, state.cpu)
+      }
+      assert.ok((resultOf(await rig.run(fn)) as number) > first)
+    })
+  })
+}
