@@ -69,7 +69,10 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       discard: DiscardPolicy.New,
       max_age: 60 * SECOND_NS,
       duplicate_window: 60 * SECOND_NS,
-      max_bytes: 256 * 1024 ** 2,
+      // More than all callers of an edge can fill, so it is never refused for want of room.
+      max_bytes: 1024 ** 3,
+      // The caller waits for the outcome; that the call was taken is of no use to it.
+      no_ack: true,
     },
     {
       ...shared,

@@ -71,22 +71,17 @@ export class Invocations {
     const subject = subjects.call(runtime, function_id)
     const sealing = this.#options.payloads.seal(command, 'as-long-as-the-log')
     const sealed = sealing instanceof Promise ? await sealing : sealing
-    const { inbox, reply, cancel } = bus.rpc.expect(subject, waitMs)
+    const { inbox, reply } = bus.rpc.expect(subject, waitMs)
     const headers = this.#headers(command, sealed)
     headers.set(REPLY_HEADER, inbox)
     headers.set(DEADLINE_HEADER, String(Date.now() + waitMs))
     headers.set('Nats-Msg-Id', command.id)
-    // Two answers: the stream's, that it has the call, and the executor's, with the outcome.
-    const taken = bus.rpc.request(subject, sealed.payload, { timeoutMs: waitMs, headers })
-    const refused = taken.then((ack) => {
-      const { error } = ack.json<{ error?: { description: string } }>()
-      if (error !== undefined) throw new Problem('UNAVAILABLE', 'No call is taken at the moment.')
-    })
+    // As the reply subject too, although CALLS acknowledges nothing: without the stream, the server
+    // says at once that nobody is there.
+    bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
     try {
-      const first = await Promise.race([reply, refused])
-      return { kind: 'ended', end: await this.#endOf(first ?? (await reply)) }
+      return { kind: 'ended', end: await this.#endOf(await reply) }
     } catch (error) {
-      cancel()
       throw callProblem(error, command)
     }
   }

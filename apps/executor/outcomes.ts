@@ -40,7 +40,8 @@ export class Outcomes {
     this.#ttl = `${options.ttlDays * 24}h`
   }
 
-  async append(event: JobEvent): Promise<Appended> {
+  /** `urgent`: a caller waits for it. */
+  async append(event: JobEvent, urgent = false): Promise<Appended> {
     const { payloads, appender, signal, onFull } = this.#options
     const sealing = payloads.seal(event, 'as-long-as-the-log')
     const { payload, headers = [] } = sealing instanceof Promise ? await sealing : sealing
@@ -50,6 +51,7 @@ export class Outcomes {
       id: event.id,
       payload,
       ttl: this.#ttl,
+      urgent,
       headers: traceparent === undefined ? headers : [...headers, TRACE(traceparent)],
     }
     for (;;) {

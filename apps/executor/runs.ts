@@ -120,7 +120,7 @@ export class Runs {
     }
     free()
     const end = endOf(command, attempt, result)
-    const { seq } = await outcomes.append(end)
+    const { seq } = await outcomes.append(end, isCall(message))
     outcomes.reply(message, seq, end)
     leases.ack(message)
     const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
@@ -208,6 +208,8 @@ const about = ({ data, correlationid }: RunJob) => ({
   functionId: data.function_id,
   correlationId: correlationid,
 })
+
+const isCall = ({ subject }: JsMsg) => subject.startsWith('call.')
 
 /** Only calls carry a deadline: nobody was promised anything but an answer in time. */
 function isPastDeadline(message: JsMsg): boolean {

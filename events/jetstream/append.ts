@@ -9,6 +9,8 @@
  *    the repeat. A batch is never repeated as a batch, since one repeated id rejects it whole.
  * 3. No timer: fewer than `BATCH_FROM` waiting go out one by one, at once; while `SINGLES_MAX` of
  *    them or a batch are in flight the rest collects and goes out as the next batch.
+ * 4. What somebody waits for (`urgent`) does not wait for a batch in flight, as long as there is
+ *    little of it: a flood of others then delays it by one commit and not by two.
  *
  * Source: NATS ADR-50 (atomic batch publishing).
  */
@@ -18,6 +20,7 @@ import { RpcError, type Rpc } from './rpc.ts'
 
 const BATCH_FROM = 16
 const SINGLES_MAX = 16
+const URGENT_MAX = 2
 const BATCH_MAX = 500
 const BATCH_BYTES_MAX = 4 * 1024 ** 2
 const ACK_TIMEOUT_MS = 5_000
@@ -36,6 +39,8 @@ export interface Append {
   readonly headers?: readonly (readonly [name: string, value: string])[]
   /** The last sequence that `subject` (or `on`, a filter) must have; 0: none. */
   readonly expect?: { readonly seq: number; readonly on?: string }
+  /** Somebody waits for it while others may be in no hurry. */
+  readonly urgent?: boolean
 }
 
 export interface Appended {
@@ -85,6 +90,7 @@ export class Appender {
   readonly #giveUpAfterMs: number
   readonly #queue: Queued[] = []
   #singles = 0
+  #urgent = 0
   #batching = false
 
   constructor(rpc: Rpc, { giveUpAfterMs }: AppenderOptions) {
@@ -101,7 +107,12 @@ export class Appender {
     return new Promise((resolve, reject) => {
       const deadline = performance.now() + this.#giveUpAfterMs
       const bytes = message.payload.length
-      this.#queue.push({ message, deadline, bytes, resolve, reject })
+      const queued = { message, deadline, bytes, resolve, reject }
+      if (message.urgent === true && this.#urgent < URGENT_MAX) {
+        this.#settleUrgent(queued)
+        return
+      }
+      this.#queue.push(queued)
       this.#flush()
     })
   }
@@ -134,6 +145,14 @@ export class Appender {
       count++
     }
     return this.#queue.splice(0, count)
+  }
+
+  #settleUrgent(queued: Queued): void {
+    this.#urgent++
+    const done = () => {
+      this.#urgent--
+    }
+    this.#persist(queued).then(queued.resolve, queued.reject).finally(done)
   }
 
   #settleSingle(queued: Queued): void {
