@@ -5,7 +5,7 @@
  * 1. Settled once at start; what cannot be settled is a reason that a person can act on.
  * 2. Started as root, the sandbox runs under a uid that owns nothing; otherwise under our own.
  */
-import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { CgroupRoot } from './cgroup.ts'
 import { confine } from './confinement.ts'
@@ -30,6 +30,7 @@ export interface Ground {
   readonly interpreters: Readonly<Record<RuntimeName, Interpreter | Error>>
   readonly bwrapPath: string
   readonly filterPath: string
+  readonly runnerPaths: Readonly<Record<RuntimeName, string>>
   readonly user: SandboxUser | undefined
   readonly mark: string
 }
@@ -46,31 +47,42 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
   }
   const user = process.getuid?.() === 0 ? SANDBOX_USER : undefined
   const find = { nodePath: options.nodePath, pythonPath: options.pythonPath, cacheDir, user }
-  const [filterPath, python, nodejs, cgroups, mark] = await Promise.all([
-    writeFilter(cacheDir, process.arch),
-    findPython(find).catch(asError),
-    findNode(find).catch(asError),
-    options.level === 'user' ? 'it was asked for' : CgroupRoot.open(),
-    hostMark(),
-    endOrphans(),
-  ])
+  const [filterPath, pythonRunner, nodejsRunner, python, nodejs, cgroups, mark] = await Promise.all(
+    [
+      writeCached(cacheDir, `seccomp-${process.arch}.bpf`, assembleFilter(process.arch)),
+      writeRunner(cacheDir, 'python'),
+      writeRunner(cacheDir, 'nodejs'),
+      findPython(find).catch(asError),
+      findNode(find).catch(asError),
+      options.level === 'user' ? 'it was asked for' : CgroupRoot.open(),
+      hostMark(),
+      endOrphans(),
+    ],
+  )
   const isFull = typeof cgroups !== 'string'
   return {
     level: isFull ? 'full' : 'user',
     reason: isFull ? undefined : cgroups,
     cgroups: isFull ? cgroups : undefined,
     interpreters: { python, nodejs },
+    runnerPaths: { python: pythonRunner, nodejs: nodejsRunner },
     ...{ bwrapPath, filterPath, user, mark },
   }
 }
 
 const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)))
 
-async function writeFilter(cacheDir: string, arch: 'x64' | 'arm64'): Promise<string> {
+async function writeRunner(cacheDir: string, runtime: RuntimeName): Promise<string> {
+  const parts = await Promise.all(launches[runtime].runnerParts.map((part) => readFile(part)))
+  return writeCached(cacheDir, `runner-${runtime}`, Buffer.concat(parts))
+}
+
+/** Replaced in one step: another host may be reading it. */
+async function writeCached(cacheDir: string, name: string, bytes: Buffer): Promise<string> {
   await mkdir(cacheDir, { recursive: true })
-  const file = path.join(cacheDir, `seccomp-${arch}.bpf`)
+  const file = path.join(cacheDir, name)
   const temporary = `${file}.${process.pid}-${Math.trunc(performance.now() * 1000)}`
-  await writeFile(temporary, assembleFilter(arch))
+  await writeFile(temporary, bytes)
   await rename(temporary, file)
   return file
 }
@@ -105,7 +117,7 @@ export function startProcess(ground: Ground, options: StartOptions): SandboxProc
   })
   return new SandboxProcess({
     ...{ command, args, user: ground.user, memoryMb: options.memoryMb },
-    runnerPath: options.runnerPath ?? launch.runnerPath,
+    runnerPath: options.runnerPath ?? ground.runnerPaths[options.runtime],
     filterPath: ground.filterPath,
     onTrouble: options.onTrouble,
     ...(cgroups === undefined ? {} : { cgroup: () => cgroups.create() }),

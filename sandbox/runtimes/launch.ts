@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import type { RuntimeName } from '../contract.ts'
 
 export interface Launch {
-  /** The runner that is fed to the interpreter. */
-  readonly runnerPath: string
+  /** The runner's parts, which are put together and fed to the interpreter. */
+  readonly runnerParts: readonly string[]
   /** The one that benchmarks feed instead. */
   readonly echoPath: string
   readonly arguments: (memoryClassMb: number) => readonly string[]
@@ -29,7 +29,7 @@ const nodeBootstrap =
 
 export const launches: Readonly<Record<RuntimeName, Launch>> = {
   python: {
-    runnerPath: at('python/runner.py'),
+    runnerParts: ['channel', 'check', 'runner'].map((part) => at(`python/${part}.py`)),
     echoPath: at('python/echo.py'),
     arguments: () => [
       ...['-I', '-S', '-B', '-X', 'utf8', '-c'],
@@ -38,7 +38,7 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
     memoryClassOf: () => 0,
   },
   nodejs: {
-    runnerPath: at('nodejs/runner.cjs'),
+    runnerParts: ['channel', 'result', 'source', 'runner'].map((part) => at(`nodejs/${part}.cjs`)),
     echoPath: at('nodejs/echo.cjs'),
     arguments: (memoryClassMb) => [
       `--max-old-space-size=${memoryClassMb}`,
