@@ -12,7 +12,7 @@ import { EVENTS } from '#events/streams.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import { untilDone } from '#runtime/retry.ts'
-import { eventValidator, type ValidateEvent } from './http/validate.ts'
+import { eventValidator, type ValidateEvent } from './http/event-schema.ts'
 
 export interface Defined extends FunctionVersion {
   /** Where on EVENTS this version stands. */
@@ -117,7 +117,16 @@ export class Definitions implements AsyncDisposable {
     if (event.type === 'function.deleted') return
     const { definition, function_id } = event.data
     const params = definition.schema?.params
-    const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
+    const validateEvent = params === undefined ? undefined : compiledLater(params)
     this.#functions.set(function_id, { ...event.data, seq, validateEvent })
+  }
+}
+
+/** Compiled when it is first needed: a start must not wait for the schemas of all functions. */
+function compiledLater(params: unknown): ValidateEvent {
+  let validate: ValidateEvent | undefined
+  return (event) => {
+    validate ??= eventValidator(params, 'schema.params')
+    validate(event)
   }
 }

@@ -1,14 +1,11 @@
 /**
- * Validation against JSON Schema (ajv), of our own request bodies and of events against the schemas
- * that users give their functions.
+ * Validation of our own request bodies against JSON Schema (ajv), and how a violation is told. What
+ * users bring as schemas is in `event-schema.ts`.
  *
- * Invariants:
- * 1. A problem names the first offending field, as a path in the body and as an RFC 6901 pointer.
- * 2. A user's schema cannot hurt the edge: its patterns run on a linear-time engine, it fetches
- *    nothing, and a schema that recurses without end is a problem of the request.
+ * Invariant: a problem names the first offending field, as a path in the body and as an RFC 6901
+ * pointer.
  */
-import { Ajv2020, type ErrorObject, type ValidateFunction } from 'ajv/dist/2020.js'
-import { RE2JS } from 're2js'
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import type { TSchema } from 'typebox'
 import { Problem, type ProblemCode } from '#domain/problem.ts'
 
@@ -25,45 +22,7 @@ export function validator<T>(schema: TSchema): Validate<T> {
   }
 }
 
-export type ValidateEvent = (event: unknown) => void
-
-const linear = Object.assign(
-  (pattern: string) => {
-    const compiled = RE2JS.compile(pattern)
-    return { test: (text: string) => compiled.matcher(text).find() }
-  },
-  { code: 'linear' },
-)
-
-/** Throws a `Problem` on `schema.<field>` if the schema itself is of no use. */
-export function eventValidator(schema: unknown, field: string): ValidateEvent {
-  let validate: ValidateFunction
-  try {
-    const ajv = new Ajv2020({
-      strict: false,
-      logger: false,
-      validateFormats: false,
-      code: { regExp: linear },
-    })
-    validate = ajv.compile(schema as object)
-  } catch (error) {
-    const why = error instanceof Error ? error.message : 'it does not compile'
-    throw new Problem('INVALID_REQUEST', `${field} is not a usable JSON Schema: ${why}`, { field })
-  }
-  return (event) => {
-    let valid: unknown
-    try {
-      valid = validate(event)
-    } catch (error) {
-      throw new Problem('INVALID_PARAMS', `${field} could not be applied to the body.`, undefined, {
-        cause: error,
-      })
-    }
-    if (valid !== true) throw fieldProblem('INVALID_PARAMS', validate.errors)
-  }
-}
-
-function fieldProblem(code: ProblemCode, errors: ErrorObject[] | null | undefined): Problem {
+export function fieldProblem(code: ProblemCode, errors: ErrorObject[] | null | undefined): Problem {
   const [error] = errors ?? []
   if (error === undefined) return new Problem(code, 'The body is not valid.')
   const pointer = pointerOf(error)

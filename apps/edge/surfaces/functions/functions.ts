@@ -24,7 +24,8 @@ import { findFunction, listFunctions } from '#projections/functions.ts'
 import type { SendFunctionCommand } from '../../function-commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
-import { eventValidator, validator } from '../../http/validate.ts'
+import { requireUsable } from '../../http/event-schema.ts'
+import { validator } from '../../http/validate.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
 import { functionView, metricsView } from './views.ts'
@@ -53,7 +54,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
   router.on('POST', '/functions', async ({ incoming, cause }) => {
     const body = await readJson(incoming, maxBodyBytes)
     const definition = validInput(withoutNulls(body, OPTIONAL))
-    requireUsable(definition)
+    requireCompilable(definition)
     const function_id = await functionIds.take()
     const data = { function_id, owner, definition }
     const registered = await send<RegisterFunction>('function.register', data, cause)
@@ -77,7 +78,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     const function_id = idOf(exchange, 'function_id')
     const body = await readJson(exchange.incoming, maxBodyBytes)
     const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
-    requireUsable(given)
+    requireCompilable(given)
     const changes = body as NullableChanges
     const data = { function_id, owner, changes }
     const updated = await send<UpdateFunction>('function.update', data, exchange.cause)
@@ -145,12 +146,12 @@ export function staleness(fresh: Found<unknown>['fresh']): Record<string, string
 }
 
 /** What the schema of the body cannot say. */
-function requireUsable({ code, schema }: FunctionChanges): void {
+function requireCompilable({ code, schema }: FunctionChanges): void {
   if (code?.includes('\u0000') === true) {
     throw new Problem('CODE_INVALID', 'code must not contain U+0000.', { field: 'code' })
   }
-  if (schema?.params !== undefined) eventValidator(schema.params, 'schema.params')
-  if (schema?.result !== undefined) eventValidator(schema.result, 'schema.result')
+  if (schema?.params !== undefined) requireUsable(schema.params, 'schema.params')
+  if (schema?.result !== undefined) requireUsable(schema.result, 'schema.result')
 }
 
 /** Null in a field that may be left out means that it is left out. */
