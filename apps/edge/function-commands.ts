@@ -8,12 +8,19 @@
 import { randomUUID } from 'node:crypto'
 import { Problem, type ProblemCode } from '#domain/problem.ts'
 import { envelope, type Cause } from '#events/envelope.ts'
-import { functionMessageId, type FunctionCommand, type FunctionVersion } from '#events/functions.ts'
+import {
+  functionMessageId,
+  type FunctionCommand,
+  type FunctionRegistered,
+  type FunctionUpdated,
+  type FunctionVersion,
+} from '#events/functions.ts'
 import { AppendError, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { RpcError } from '#events/jetstream/rpc.ts'
 import { REPLY_HEADER, type FailureReply, type FunctionReply } from '#events/replies.ts'
+import { EVENTS } from '#events/streams.ts'
 import { subjects, type FunctionVerb } from '#events/subjects.ts'
 import type { Agreement } from './agreement.ts'
 import type { ReadModel } from './read-model.ts'
@@ -44,6 +51,13 @@ export type SendFunctionCommand = <Command extends FunctionCommand>(
 export function createFunctionCommands(options: FunctionCommandsOptions): SendFunctionCommand {
   const { bus, payloads, appender, agreement, readModel } = options
 
+  const versionAt = async (seq: number): Promise<FunctionVersion | undefined> => {
+    const message = await bus.jsm.streams.getMessage(EVENTS, { seq })
+    if (message === null) return undefined
+    const { data, header: headers } = message
+    return (await payloads.open<FunctionRegistered | FunctionUpdated>({ data, headers })).data
+  }
+
   return async (type, data, cause) => {
     const verb = type.slice('function.'.length) as FunctionVerb
     const now = Date.now()
@@ -70,7 +84,8 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
     )
     const { seq, function: version } = await decided(reply)
     await Promise.all([agreement.settled(seq), readModel.applied(seq)])
-    return version
+    // A large definition is no part of the reply; its event is the last one of the decision.
+    return version ?? (type === 'function.delete' ? undefined : versionAt(seq))
   }
 }
 

@@ -18,7 +18,7 @@ import { untilDone } from '#runtime/retry.ts'
 import { Agreement } from './agreement.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
-import { Admission, Router, asProblem, respond } from './http/exchange.ts'
+import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { serveHttp } from './http/server.ts'
 import { Invocations } from './invocations.ts'
 import { mountOperations } from './operations/mount.ts'
@@ -42,7 +42,7 @@ async function serve(main: Main): Promise<void> {
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
   const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
-  const agreement = stack.use(new Agreement({ bus, definitions, presence, instance }))
+  const agreement = stack.use(new Agreement({ bus, definitions, presence, instance, log, signal }))
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
@@ -93,8 +93,8 @@ async function serve(main: Main): Promise<void> {
   log.info('ready', { url: `http://${shown}:${server.port}`, functions: definitions.size })
 }
 
-function refuse(problem: Problem, context: { env: HttpBindings }): Response {
-  const requestId = randomUUID()
+function refuse(problem: Problem, { env: { incoming } }: { env: HttpBindings }): Response {
+  const requestId = requestIdOf(incoming)
   const answer = functionsDialect.render(problem, requestId)
-  return respond(answer, requestId, functionsDialect.contentType, context.env.incoming)
+  return respond(answer, requestId, functionsDialect.contentType, incoming)
 }

@@ -9,6 +9,8 @@ import type { Json } from '#events/jobs.ts'
 
 /** Arrays and objects inside one another; deeper ones would break whoever serialises them. */
 const DEPTH_MAX = 512
+/** Only such digits can be a number that no double holds. */
+const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{309}/
 
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Json> {
   return parseJson(await readText(incoming, maxBytes))
@@ -85,14 +87,25 @@ function tooLarge(maxBytes: number): Problem {
 function parseJson(text: string): Json {
   if (text.trim() === '') throw new Problem('INVALID_JSON', 'The body is empty.')
   requireDepth(text)
+  let value: Json
   try {
-    return JSON.parse(text) as Json
+    value = JSON.parse(text) as Json
   } catch (error) {
     const why = error instanceof Error ? error.message : 'it does not parse'
     throw new Problem('INVALID_JSON', `The body is not valid JSON: ${why}`, undefined, {
       cause: error,
     })
   }
+  if (MAY_OVERFLOW.test(text)) requireFinite(value)
+  return value
+}
+
+/** `JSON.parse` makes an infinity of it, and that would travel on as null. */
+function requireFinite(value: Json): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return
+  if (typeof value === 'object') return Object.values(value).forEach(requireFinite)
+  if (Number.isFinite(value)) return
+  throw new Problem('INVALID_JSON', 'The body has a number beyond the range of a double.')
 }
 
 const QUOTE = 0x22

@@ -112,8 +112,7 @@ export class Router {
     const { dialect, telemetry, admission } = this.#options
     const startedAt = performance.now()
     const { incoming } = context.env
-    const given = incoming.headers['x-request-id']
-    const requestId = typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+    const requestId = requestIdOf(incoming)
     const admitted = admission.enter()
     let answer: Answer
     try {
@@ -145,6 +144,12 @@ export class Router {
     if (problem.code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
     else log.info('request_refused', fields)
   }
+}
+
+/** The caller's own id if it is one that we can pass on, else a fresh one. */
+export function requestIdOf({ headers }: IncomingMessage): string {
+  const given = headers['x-request-id']
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
 export class MethodNotAllowed extends Problem {

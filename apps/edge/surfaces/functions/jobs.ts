@@ -38,7 +38,8 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
   router.on('POST', '/functions/:function_id/invoke', async (exchange) => {
     const id = idOf(exchange, 'function_id')
     const { incoming, cause } = exchange
-    const event = (await readOptionalJson(incoming, maxBodyBytes)) ?? {}
+    const body = await readOptionalJson(incoming, maxBodyBytes)
+    const event = body === undefined ? {} : body
     agreement.requirePresence()
     const prefer = parsePrefer(exchange.header('prefer'))
     const invoked = await invocations.invoke(definitions.get(id, owner), event, prefer, cause)

@@ -1,0 +1,78 @@
+/** What a function has done: its jobs by page and status, its metrics in numbers. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { FunctionsApi, type Job } from './functions-api.ts'
+
+interface Page {
+  readonly jobs: readonly Job[]
+  readonly page: number
+  readonly per_page: number
+  readonly has_more: boolean
+}
+
+const FAILS_AT_ODD = 'def handler(event):\n    assert event["n"] % 2 == 0\n    return event["n"]'
+
+let platform: TestPlatform
+let api: FunctionsApi
+before(async () => {
+  platform = await startPlatform()
+  api = new FunctionsApi(platform.url)
+})
+after(() => platform.stop())
+
+const ids = (jobs: readonly Job[]) => jobs.map(({ id }) => id)
+
+test('jobs come a hundred at a time, newest first, and every one of them once', async () => {
+  const id = await api.register({ code: FAILS_AT_ODD })
+  const made: number[] = []
+  for (let n = 0; n < 205; n++) made.unshift((await api.call(id, { n })).id)
+  const page = (query = '') => api.data<Page>(200, `/functions/${id}/jobs${query}`)
+
+  const first = await page()
+  assert.deepEqual(ids(first.jobs), made.slice(0, 100))
+  assert.deepEqual([first.page, first.per_page, first.has_more], [1, 100, true])
+  assert.deepEqual(ids((await page('?page=2')).jobs), made.slice(100, 200))
+  const last = await page('?page=3')
+  assert.deepEqual([ids(last.jobs), last.has_more], [made.slice(200), false])
+  assert.deepEqual((await page('?page=4')).jobs, [])
+  assert.deepEqual(ids((await page('?page=3&per_page=7')).jobs), made.slice(14, 21))
+  const exact = await page('?page=5&per_page=41')
+  assert.deepEqual([exact.jobs.length, exact.has_more], [41, false])
+
+  const failed = await page('?status=failed&per_page=50')
+  assert.deepEqual(ids(failed.jobs), made.filter((_, at) => (204 - at) % 2 === 1).slice(0, 50))
+  assert.ok(failed.jobs.every(({ status, result }) => status === 'failed' && result === null))
+  assert.equal((await page('?status=success&page=2')).jobs.length, 3)
+  assert.deepEqual((await page('?status=pending')).jobs, [])
+})
+
+test('metrics count each end once, in the units of the document', async () => {
+  const code = [
+    'import time',
+    'def handler(event):',
+    '    keep = bytearray(event["mb"] * 1024 * 1024)',
+    '    until = time.perf_counter() + event["ms"] / 1000',
+    '    while time.perf_counter() < until: pass',
+    '    return len(keep) // event["by"]',
+  ].join('\n')
+  const id = await api.register({ code })
+  const durations: number[] = []
+  for (const event of [
+    { ms: 60, mb: 1, by: 1 },
+    { ms: 100, mb: 40, by: 1 },
+    { ms: 20, mb: 1, by: 0 },
+  ]) {
+    const { duration } = await api.call(id, event)
+    durations.push(duration ?? NaN)
+  }
+  const metrics = await api.metrics(id)
+  assert.deepEqual(metrics.invocations, { total: 3, successful: 2, failed: 1 })
+  assert.equal(metrics.success_rate, 66.67)
+  const average = durations.reduce((sum, duration) => sum + duration, 0) / 3
+  assert.ok(Math.abs(parseFloat(metrics.avg_execution_time) - average) < 0.02)
+  const cpu = parseFloat(metrics.cpu_usage)
+  assert.ok(cpu > 0 && cpu <= 110, metrics.cpu_usage)
+  const memory = parseFloat(metrics.memory_usage)
+  assert.ok(memory >= 40 && memory <= 128, metrics.memory_usage)
+})

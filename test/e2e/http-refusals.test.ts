@@ -1,0 +1,123 @@
+/** What HTTP itself has to refuse: methods, unknown paths, and bytes that are no request. */
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { FunctionsApi, refusalOf, type Envelope } from './functions-api.ts'
+
+let platform: TestPlatform
+let api: FunctionsApi
+let id: number
+before(async () => {
+  platform = await startPlatform()
+  api = new FunctionsApi(platform.url)
+  id = await api.register()
+})
+after(() => platform.stop())
+
+/** Everything that the edge says to these bytes, until it closes. */
+async function speak(bytes: string): Promise<{ status: number; head: string; body: string }> {
+  const { hostname, port } = new URL(platform.url)
+  const socket = connect(Number(port), hostname)
+  socket.write(bytes)
+  const answer = await text(socket)
+  const [head = '', body = ''] = answer.split('\r\n\r\n')
+  return { status: Number(head.split(' ')[1]), head, body }
+}
+
+const ALLOWED: readonly [string, string][] = [
+  ['/functions', 'GET, POST, HEAD'],
+  ['/functions/1', 'GET, PUT, DELETE, HEAD'],
+  ['/functions/1/invoke', 'POST'],
+  ['/functions/1/metrics', 'GET, HEAD'],
+  ['/functions/1/jobs', 'GET, HEAD'],
+  ['/functions/1/versions', 'GET, HEAD'],
+  ['/functions/1/versions/1', 'GET, HEAD'],
+  ['/jobs/1', 'GET, HEAD'],
+  ['/jobs/1/logs', 'GET, HEAD'],
+]
+
+for (const [path, allow] of ALLOWED) {
+  test(`${path} allows ${allow} and nothing else`, async () => {
+    const others = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'].filter(
+      (method) => !allow.split(', ').includes(method),
+    )
+    for (const method of others) {
+      const { status, headers, body } = await api.ask(path, { method })
+      assert.equal(status, 405, method)
+      assert.equal(headers.get('allow'), allow)
+      assert.equal(refusalOf(body).code, 'METHOD_NOT_ALLOWED')
+    }
+  })
+}
+
+for (const path of ['/', '/function', '/functions/', '/functions/1/', '/functions/1/x', '/jobs']) {
+  test(`there is nothing at ${path}`, async () => {
+    const headers = { 'x-request-id': 'asked-at-nowhere' }
+    const answer = await api.ask(path, { headers })
+    assert.equal(answer.status, 404)
+    const { code, details } = refusalOf(answer.body)
+    assert.equal(code, 'NOT_FOUND')
+    assert.equal(answer.headers.get('x-request-id'), 'asked-at-nowhere')
+    assert.equal(details['request_id'], 'asked-at-nowhere')
+  })
+}
+
+test('HEAD answers as GET does, without the body', async () => {
+  for (const [path, status] of [
+    [`/functions/${id}`, 200],
+    ['/functions/900000000', 404],
+    ['/nothing', 404],
+  ] as const) {
+    const response = await fetch(`${platform.url}${path}`, { method: 'HEAD' })
+    assert.equal(response.status, status)
+    assert.match(response.headers.get('content-type') ?? '', /json/)
+    assert.equal(await response.text(), '')
+  }
+})
+
+const BROKEN: readonly [string, number, string][] = [
+  ['no request line', 400, 'what is this\r\n\r\n'],
+  ['a header without a colon', 400, 'GET / HTTP/1.1\r\nHost: a\r\nbroken\r\n\r\n'],
+  [
+    'two lengths',
+    400,
+    'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
+  ],
+  [
+    'a length and chunks at once',
+    400,
+    'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+  ],
+  ['headers past 16 KiB', 431, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
+  ['a URL past 16 KiB', 431, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`],
+]
+
+for (const [what, status, bytes] of BROKEN) {
+  test(`${what} is ${status} in the format of the surface`, async () => {
+    const answer = await speak(bytes)
+    assert.equal(answer.status, status, answer.head)
+    assert.match(answer.head, /content-type: application\/json/i)
+    const { code, details } = refusalOf(JSON.parse(answer.body) as Envelope)
+    assert.equal(code, 'INVALID_REQUEST')
+    assert.ok(details['request_id'])
+  })
+}
+
+test('a body that breaks off takes nobody else with it', async () => {
+  const { hostname, port } = new URL(platform.url)
+  const socket = connect(Number(port), hostname)
+  const head = `POST /functions/${id}/invoke HTTP/1.1\r\nHost: a\r\nContent-Type: application/json`
+  socket.write(`${head}\r\nContent-Length: 100\r\n\r\n{"a":`)
+  socket.destroySoon()
+  assert.equal((await api.call(id, { still: 'here' })).status, 'success')
+})
+
+test('a refused body is not taken for the next request of its connection', async () => {
+  const inner = 'GET /functions HTTP/1.1\r\nHost: a\r\n\r\n'
+  const head = 'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain'
+  const answer = await speak(`${head}\r\nContent-Length: ${inner.length}\r\n\r\n${inner}`)
+  assert.equal(answer.status, 415)
+  assert.equal(answer.body.match(/"success"/g)?.length, 1)
+})
