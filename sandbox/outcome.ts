@@ -13,6 +13,8 @@ import { type Frame, frameType, USAGE_BYTES } from './frames.ts'
 const MESSAGE_CHARS = 4096
 const STACK_CHARS = 16_384
 const CPU_CORES_AT_MOST = 64
+/** Reading the CPU clock costs tens of microseconds itself: a shorter run is fully busy at most. */
+const CPU_CLOCK_COST_MS = 1
 
 export interface Reading {
   readonly outcome: RunResult['outcome']
@@ -59,12 +61,16 @@ function broken(why: string): Reading {
   }
 }
 
+const toMicroseconds = (ms: number) => Math.round(ms * 1000) / 1000
+
 function readUsage(payload: Buffer, limits: { wallMs: number; memoryMb: number }) {
   const capped = (value: number, cap: number) =>
     Number.isFinite(value) && value > 0 ? Math.min(value, cap) : 0
+  const durationMs = toMicroseconds(capped(payload.readDoubleLE(0) / 1000, limits.wallMs))
+  const threads = durationMs < CPU_CLOCK_COST_MS ? 1 : CPU_CORES_AT_MOST
   return {
-    durationMs: capped(payload.readDoubleLE(0) / 1000, limits.wallMs),
-    cpuMs: capped(payload.readDoubleLE(8) / 1000, limits.wallMs * CPU_CORES_AT_MOST),
+    durationMs,
+    cpuMs: toMicroseconds(capped(payload.readDoubleLE(8) / 1000, durationMs * threads)),
     memoryBytes: Math.trunc(
       capped(payload.readDoubleLE(16), (limits.memoryMb + 512) * 1024 * 1024),
     ),

@@ -27,7 +27,7 @@ const MAX_DEPTH = 512
 // User code may replace any of these; the runner keeps its own references.
 const { readSync, writeSync } = fs
 const { parse, stringify } = JSON
-const { resourceUsage } = process
+const { cpuUsage, resourceUsage } = process
 const now = performance.now.bind(performance)
 const { isArray } = Array
 const { keys, getPrototypeOf } = Object
@@ -109,6 +109,5 @@ function answer(type, call, durationMs, text) {
   frame.writeDoubleLE(cpu - cpuBefore, 17)
   frame.writeDoubleLE(usage.maxRSS * 1024, 25)
   frame.write(text, 33)
-  cpuBefore = cpu
   return frame
 }

@@ -28,6 +28,9 @@ const fail = (call, began, error, kind = 'error') =>
   settle(call, began, ERROR, () => stringify(describe(error, kind)))
 
 function run(call, event, context) {
+  // What is measured is the user's code, not the runner around it.
+  const cpu = apply(cpuUsage, process, [])
+  cpuBefore = cpu.user + cpu.system
   const began = now()
   pending = call
   pendingSince = began
@@ -144,8 +147,6 @@ warmUp(() => {
   warming = undefined
   handler = undefined
   pending = 0
-  const usage = process.resourceUsage()
-  cpuBefore = usage.userCPUTime + usage.systemCPUTime
   const ready = Buffer.alloc(9)
   ready[4] = READY
   send(ready)
