@@ -9,10 +9,14 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { setPriority } from 'node:os'
 import type { Cgroup } from './cgroup.ts'
 import { fd } from './confinement.ts'
 import { inheritableDescriptors } from './host.ts'
 import type { SandboxUser } from './interpreters.ts'
+
+/** User code yields to the platform: a busy function must not slow down who reads its answers. */
+const NICENESS = 5
 
 export interface SpawnOptions {
   readonly command: string
@@ -51,6 +55,8 @@ export function spawnConfined(options: SpawnOptions): Spawned {
       ...options.user,
       stdio,
     })
+    // Before bubblewrap has forked, so that everything in the sandbox inherits it.
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS)
     // Node's pipes are sockets, which its types do not tell.
     const channels = child.stdio as unknown as Socket[]
     const [, stdout, stderr, control] = channels

@@ -102,6 +102,7 @@ export class Invocations {
         subject,
         id: command.id,
         payload,
+        urgent: waiting !== undefined,
         headers: [...headers, trace, ...(waiting ? [[REPLY_HEADER, waiting.inbox] as const] : [])],
       }),
     )

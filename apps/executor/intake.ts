@@ -20,6 +20,7 @@ import {
 import { callsDurable, CALLS, COMMANDS, EVENTS } from '#events/streams.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
+import { untilDone } from '#runtime/retry.ts'
 
 const LIST_EVERY_MS = 30_000
 const DURABLE = /^fn-(\d+)$/
@@ -33,6 +34,7 @@ export interface IntakeOptions {
   readonly onCommand: (message: JsMsg, functionId: number) => void
   readonly ensureStreams: () => Promise<void>
   readonly log: Log
+  readonly signal: AbortSignal
 }
 
 export class Intake {
@@ -48,7 +50,7 @@ export class Intake {
 
   /** Resolves when every function that exists is being listened to. */
   async start(): Promise<void> {
-    const { bus, runtimes, perConsumer, onCall, log, ensureStreams } = this.#options
+    const { bus, runtimes, perConsumer, onCall, log, signal, ensureStreams } = this.#options
     const onTrouble = log.warn
     for (const runtime of runtimes) {
       this.#others.push(
@@ -62,12 +64,16 @@ export class Intake {
         }),
       )
     }
-    const { last_seq } = (await bus.jsm.streams.info(EVENTS)).state
+    const { state } = await untilDone(() => bus.jsm.streams.info(EVENTS), {
+      what: 'events',
+      log,
+      signal,
+    })
     this.#others.push(
       consumeInOrder(bus, {
         stream: EVENTS,
         filter: filters.functionEvents,
-        from: last_seq + 1,
+        from: state.last_seq + 1,
         headersOnly: true,
         maxMessages: 1_000,
         onMessage: ({ subject }) => {
@@ -77,7 +83,7 @@ export class Intake {
         onTrouble,
       }),
     )
-    await this.#list()
+    await untilDone(() => this.#list(), { what: 'durables', log, signal })
     this.#listing = this.#keepListing()
   }
 

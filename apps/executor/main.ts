@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import { Appender } from '#events/jetstream/append.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
+import { CALLS, COMMANDS } from '#events/streams.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { connectBus } from '#runtime/bus.ts'
 import { createSandbox } from '#sandbox/sandbox.ts'
@@ -47,7 +48,7 @@ async function serve(main: Main): Promise<void> {
   stack.defer(() => sandbox.close())
   await sandbox.start()
 
-  const leases = stack.use(new Leases())
+  const leases = stack.use(new Leases(bus))
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
   const runs = new Runs({
     payloads,
@@ -76,24 +77,25 @@ async function serve(main: Main): Promise<void> {
     ceiling: slots * CEILING_FACTOR,
     start: ({ message }, free) => runs.settle(message, free),
   })
-  const claim = (message: JsMsg, functionId: number) => {
-    leases.hold(message)
+  const claim = (message: JsMsg, functionId: number, from: typeof CALLS | typeof COMMANDS) => {
+    leases.hold(message, from)
     queue.push({ key: functionId, message })
   }
   const intake = new Intake({
     bus,
     log,
+    signal,
     runtimes: RUNTIMES,
     perConsumer: 256,
     ensureStreams: () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes }),
-    onCommand: claim,
+    onCommand: (message, functionId) => claim(message, functionId, COMMANDS),
     onCall: (message) => {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1)
       if (target !== 'check') {
-        claim(message, Number(target))
+        claim(message, Number(target), CALLS)
         return
       }
-      leases.hold(message)
+      leases.hold(message, CALLS)
       settleCheck(message, { bus, payloads, sandbox, leases, log }).catch(main.fail)
     },
   })

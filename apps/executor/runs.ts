@@ -23,7 +23,7 @@ import type { JobEnded, JobError, Json, RunJob } from '#events/jobs.ts'
 import { buryMessage } from '#events/jetstream/dead.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { DEADLINE_HEADER } from '#events/replies.ts'
+import { DEADLINE_HEADER, REPLY_HEADER } from '#events/replies.ts'
 import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
@@ -120,7 +120,7 @@ export class Runs {
     }
     free()
     const end = endOf(command, attempt, result)
-    const { seq } = await outcomes.append(end, isCall(message))
+    const { seq } = await outcomes.append(end, isWaitedFor(message))
     outcomes.reply(message, seq, end)
     leases.ack(message)
     const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
@@ -172,11 +172,13 @@ export class Runs {
     const { outcomes, appender, leases, log, runsTotal } = this.#options
     const error = exhausted(attempts)
     const end = jobFailed(command, noRun(attempts), error, saying())
-    const { seq } = await outcomes.append(end)
+    // Before its end: who is cut off in between does both again, and the server drops the repeats.
     await buryMessage(appender, message, error.message, {
       ...saying(),
+      id: jobMessageId.dead(command.data.job_id),
       cause: causedBy(command),
     })
+    const { seq } = await outcomes.append(end)
     outcomes.reply(message, seq, end)
     leases.terminate(message, error.code)
     runsTotal.add(1, { runtime: command.data.runtime, outcome: error.code })
@@ -209,7 +211,7 @@ const about = ({ data, correlationid }: RunJob) => ({
   correlationId: correlationid,
 })
 
-const isCall = ({ subject }: JsMsg) => subject.startsWith('call.')
+const isWaitedFor = ({ headers }: JsMsg) => headers?.has(REPLY_HEADER) ?? false
 
 /** Only calls carry a deadline: nobody was promised anything but an answer in time. */
 function isPastDeadline(message: JsMsg): boolean {
