@@ -58,6 +58,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   })
   // Whoever asks next gets a new connection, or its error; there is nobody to tell now.
   pool.on('error', () => undefined)
+  // The pool listens to idle clients only; one that is lent out may break between two queries.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const db = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
   let ended: Promise<void> | undefined
   return {
