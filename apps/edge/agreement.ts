@@ -5,12 +5,17 @@
  * Invariants:
  * 1. Whoever got a 2xx for a change and then invokes, on any edge, meets the changed function.
  * 2. An edge that the others may take for gone does not answer from memory: it has not heard itself
- *    for as long as presence lasts.
+ *    for as long as presence lasts, or was away and has not yet read what was changed meanwhile.
+ * 3. A change that an edge has not read in time is stored all the same; who asked for it is told to
+ *    look again, since a 2xx would promise what that edge does not keep.
  */
 import { Problem } from '#domain/problem.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { signals } from '#events/subjects.ts'
+import { EVENTS } from '#events/streams.ts'
+import { filters, signals } from '#events/subjects.ts'
+import type { Log } from '#runtime/log.ts'
 import type { PresenceWatch } from '#runtime/presence.ts'
+import { untilDone } from '#runtime/retry.ts'
 import type { Definitions } from './definitions.ts'
 
 /** Longer than presence lasts: an edge that died is not waited for beyond that. */
@@ -27,6 +32,7 @@ interface Waiting {
   readonly seq: number
   readonly deadline: number
   readonly resolve: () => void
+  readonly reject: (error: Problem) => void
 }
 
 export interface AgreementOptions {
@@ -34,6 +40,8 @@ export interface AgreementOptions {
   readonly definitions: Definitions
   readonly presence: PresenceWatch
   readonly instance: string
+  readonly log: Log
+  readonly signal: AbortSignal
 }
 
 export class Agreement implements Disposable {
@@ -41,6 +49,8 @@ export class Agreement implements Disposable {
   readonly #positions = new Map<string, number>()
   readonly #waiting = new Set<Waiting>()
   readonly #timer: NodeJS.Timeout
+  /** Read up to here, this edge knows whatever was changed while it was away. */
+  #neededPosition = 0
 
   constructor(options: AgreementOptions) {
     this.#options = options
@@ -55,21 +65,24 @@ export class Agreement implements Disposable {
       bus.nc.publish(signals.defined, JSON.stringify(report))
       this.#heard(report)
     })
+    bus.onReconnect(() => this.#returned())
     this.#timer = setInterval(() => this.#look(), LOOK_AGAIN_MS)
   }
 
   /** Throws unless this edge may answer from memory. */
   requirePresence(): void {
-    const { presence, instance } = this.#options
-    if (presence.list(EDGE).some((edge) => edge.instance === instance)) return
+    const { presence, instance, definitions } = this.#options
+    const knowsAll = definitions.position >= this.#neededPosition
+    if (knowsAll && presence.list(EDGE).some((edge) => edge.instance === instance)) return
     throw new Problem('UNAVAILABLE', 'This edge has lost touch with the log.')
   }
 
-  /** Resolves when every edge that is present has read EVENTS up to `seq`. */
+  /** Resolves when every edge that is present has read EVENTS up to `seq`; rejects: not in time. */
   settled(seq: number): Promise<void> {
     if (this.#allReached(seq)) return Promise.resolve()
-    return new Promise((resolve) => {
-      this.#waiting.add({ seq, deadline: performance.now() + SETTLE_WITHIN_MS, resolve })
+    return new Promise((resolve, reject) => {
+      const deadline = performance.now() + SETTLE_WITHIN_MS
+      this.#waiting.add({ seq, deadline, resolve, reject })
     })
   }
 
@@ -84,10 +97,26 @@ export class Agreement implements Disposable {
 
   #look(): void {
     for (const waiting of this.#waiting) {
-      if (!this.#allReached(waiting.seq) && waiting.deadline > performance.now()) continue
+      const reached = this.#allReached(waiting.seq)
+      if (!reached && waiting.deadline > performance.now()) continue
       this.#waiting.delete(waiting)
-      waiting.resolve()
+      if (reached) waiting.resolve()
+      else waiting.reject(new Problem('UNAVAILABLE', 'The change is stored, but not yet in force.'))
     }
+  }
+
+  /** Back on the log: others may have agreed without this edge. */
+  #returned(): void {
+    const { bus, log, signal } = this.#options
+    this.#neededPosition = Infinity
+    const find = async () => {
+      const newest = await bus.jsm.streams.getMessage(EVENTS, {
+        last_by_subj: filters.functionEvents,
+      })
+      this.#neededPosition = newest?.seq ?? 0
+    }
+    // It ends early only with the process.
+    untilDone(find, { what: 'newest_definition', log, signal }).catch(() => undefined)
   }
 
   #allReached(seq: number): boolean {
