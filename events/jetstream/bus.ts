@@ -35,8 +35,13 @@ export interface Bus extends AsyncDisposable {
   readonly rpc: Rpc
   /** True between a lost connection and its return. */
   readonly disconnected: boolean
-  /** Calls back after each reconnection; memory streams may be gone by then. */
-  onReconnect(callback: () => void): void
+  /** Of the server that is, or was last, connected to; a server that restarts gets another one. */
+  readonly serverId: string
+  /**
+   * Calls back after each reconnection, until the returned function is called; memory streams may be
+   * gone by then.
+   */
+  onReconnect(callback: () => void): () => void
 }
 
 export interface BusOptions {
@@ -60,7 +65,7 @@ export async function openBus({ url, name, onStatus }: BusOptions): Promise<Bus>
   })
   requireVersion(nc.info?.version ?? 'unknown')
   const rpc = new Rpc(nc)
-  const reconnected: (() => void)[] = []
+  const reconnected = new Set<() => void>()
   let disconnected = false
 
   const watch = async () => {
@@ -71,8 +76,9 @@ export async function openBus({ url, name, onStatus }: BusOptions): Promise<Bus>
         onStatus('disconnected')
       } else if (type === 'reconnect') {
         disconnected = false
+        rpc.reconnected()
         onStatus('reconnected')
-        for (const callback of reconnected) callback()
+        for (const callback of [...reconnected]) callback()
       }
     }
     onStatus('closed')
@@ -87,7 +93,15 @@ export async function openBus({ url, name, onStatus }: BusOptions): Promise<Bus>
     get disconnected() {
       return disconnected
     },
-    onReconnect: (callback) => void reconnected.push(callback),
+    get serverId() {
+      return nc.info?.server_id ?? ''
+    },
+    onReconnect(callback) {
+      // A wrapper of its own, so that a callback given twice is called twice and released once.
+      const own = () => callback()
+      reconnected.add(own)
+      return () => void reconnected.delete(own)
+    },
     async [Symbol.asyncDispose]() {
       rpc.close()
       // A drain waits for the server; without one there is nothing left to flush.

@@ -7,7 +7,10 @@
  *    queues, and whoever queued decides on the acknowledgement.
  * 2. A lost consumer, stream or heartbeat starts the consumption anew; nothing is skipped: a durable
  *    redelivers, an ordered reader resumes behind the last sequence that it delivered.
- * 3. `stop` first ends delivery; afterwards no `onMessage` comes.
+ * 3. A connection that came back starts the consumption anew at once. The server may be another one,
+ *    and the client looks only once whether its consumer survived: if the server is not ready to say
+ *    so at that moment, it asks again half a minute later.
+ * 4. `stop` first ends delivery; afterwards no `onMessage` comes.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import {
@@ -64,7 +67,7 @@ export interface ExistingOptions extends Common {
 /** Reads through a durable that somebody else makes and deletes. */
 export function consumeExisting(bus: Bus, options: ExistingOptions): Consumption {
   const { stream, name } = options
-  return keepConsuming(options, async () => {
+  return keepConsuming(bus, options, async () => {
     try {
       return await bus.js.consumers.get(stream, name)
     } catch (error) {
@@ -77,7 +80,7 @@ export function consumeExisting(bus: Bus, options: ExistingOptions): Consumption
 
 export function consumeDurable(bus: Bus, options: DurableOptions): Consumption {
   const { stream, durable } = options
-  return keepConsuming(options, async () => {
+  return keepConsuming(bus, options, async () => {
     await options.ensure?.()
     await ensureDurable(bus.jsm, stream, durable)
     return bus.js.consumers.get(stream, durable.durable_name)
@@ -93,7 +96,7 @@ export function consumeInOrder(bus: Bus, options: OrderedOptions): Consumption {
     next = message.seq + 1
     options.onMessage(message)
   }
-  return keepConsuming({ ...options, onMessage }, async () => {
+  return keepConsuming(bus, { ...options, onMessage }, async () => {
     await options.ensure?.()
     const start =
       fresh && lastPerSubject
@@ -109,16 +112,27 @@ export function consumeInOrder(bus: Bus, options: OrderedOptions): Consumption {
 }
 
 /** `open` resolves with undefined when there is nothing to consume any more. */
-function keepConsuming(options: Common, open: () => Promise<Consumer | undefined>): Consumption {
+function keepConsuming(
+  bus: Bus,
+  options: Common,
+  open: () => Promise<Consumer | undefined>,
+): Consumption {
   const { onMessage, maxMessages, onTrouble, stream } = options
   const stopping = new AbortController()
   let messages: ConsumerMessages | undefined
+  let connection = 0
 
   const once = async () => {
+    const openedOn = connection
     const consumer = await open()
     if (consumer === undefined) stopping.abort()
     if (consumer === undefined || stopping.signal.aborted) return
     messages = await consumer.consume({ callback: onMessage, max_messages: maxMessages })
+    if (connection !== openedOn || stopping.signal.aborted) {
+      // The statuses of what was stopped before would never end.
+      messages.stop()
+      return
+    }
     for await (const status of messages.status()) {
       const { type } = status
       if (FATAL.has(type)) {
@@ -128,6 +142,12 @@ function keepConsuming(options: Common, open: () => Promise<Consumer | undefined
     }
     await messages.closed()
   }
+
+  // Stopped, it closes; `run` then opens the next one.
+  const forgetReconnects = bus.onReconnect(() => {
+    connection++
+    messages?.stop()
+  })
 
   const run = async () => {
     let delay = RESTART_FIRST_MS
@@ -149,6 +169,7 @@ function keepConsuming(options: Common, open: () => Promise<Consumer | undefined
   return {
     async stop() {
       stopping.abort()
+      forgetReconnects()
       await messages?.close()
       await running
     },

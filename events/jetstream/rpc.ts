@@ -7,7 +7,8 @@
  * Invariants:
  * 1. Every wait ends: by its reply, its time-out, `no responders`, a lost connection or `close`.
  * 2. A lost connection ends waits at once, as `RpcError` with code `DISCONNECTED`: what was asked
- *    may or may not have happened, and the asker decides whether asking again is safe.
+ *    may or may not have happened, and the asker decides whether asking again is safe. Without a
+ *    connection nothing is asked at all: the client would take it, and forget it when it reconnects.
  */
 import { nuid, type Msg, type MsgHdrs, type NatsConnection } from '@nats-io/nats-core'
 
@@ -45,6 +46,7 @@ export class Rpc {
   readonly #waiting = new Map<string, Waiting>()
   readonly #sweeper: NodeJS.Timeout
   #next = 0
+  #connected = true
 
   constructor(nc: NatsConnection) {
     this.#nc = nc
@@ -70,7 +72,11 @@ export class Rpc {
   ): Promise<Msg> {
     const { inbox, reply } = this.expect(subject, options.timeoutMs)
     const { headers } = options
-    this.#nc.publish(subject, payload, { reply: inbox, ...(headers && { headers }) })
+    if (this.#connected) {
+      this.#nc.publish(subject, payload, { reply: inbox, ...(headers && { headers }) })
+    } else {
+      this.#reject(inbox.slice(this.#prefix.length), 'DISCONNECTED')
+    }
     return reply
   }
 
@@ -91,7 +97,12 @@ export class Rpc {
   }
 
   disconnected(): void {
+    this.#connected = false
     for (const token of [...this.#waiting.keys()]) this.#reject(token, 'DISCONNECTED')
+  }
+
+  reconnected(): void {
+    this.#connected = true
   }
 
   close(): void {
