@@ -19,7 +19,7 @@ import {
 } from '#domain/job.ts'
 import { causedBy } from '#events/envelope.ts'
 import type { FunctionVersion } from '#events/functions.ts'
-import type { JobEnded, JobError, Json, RunJob } from '#events/jobs.ts'
+import { jobMessageId, type JobEnded, type JobError, type Json, type RunJob } from '#events/jobs.ts'
 import { buryMessage } from '#events/jetstream/dead.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
@@ -120,8 +120,10 @@ export class Runs {
     }
     free()
     const end = endOf(command, attempt, result)
-    const { seq } = await outcomes.append(end, isWaitedFor(message))
-    outcomes.reply(message, seq, end)
+    const { seq, duplicate } = await outcomes.append(end, isWaitedFor(message))
+    // Said before, perhaps by another attempt with another outcome: the first one is the job's end.
+    if (duplicate) outcomes.replyWithPlace(message, seq)
+    else outcomes.reply(message, seq, end)
     leases.ack(message)
     const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
     runsTotal.add(1, { runtime, outcome })

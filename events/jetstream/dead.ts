@@ -22,18 +22,21 @@ export type DeadLetter = Envelope<
 
 const PAYLOAD_KEPT_BYTES = 128 * 1024
 
+/**
+ * `id` names what could not be done, not where the message stood: a memory stream counts from 1
+ * again, and the server would take the next letter for a repeat.
+ */
 export async function buryMessage(
   appender: Appender,
   message: JsMsg,
   reason: string,
-  said: { source: string; time: string; cause?: Cause },
+  { id, cause, ...said }: { id: string; source: string; time: string; cause?: Cause },
 ): Promise<void> {
   const { stream, consumer, deliveryCount: deliveries } = message.info
   const { seq, subject, data } = message
-  const id = `dead:${stream}:${consumer}:${seq}`
   const payload = data.length <= PAYLOAD_KEPT_BYTES ? Buffer.from(data).toString('utf8') : null
   const letter: DeadLetter = envelope(
-    { ...said, cause: said.cause ?? { correlationid: id } },
+    { ...said, cause: cause ?? { correlationid: id } },
     {
       id,
       type: 'dead.letter',
