@@ -4,7 +4,7 @@
  */
 import type { StoredMsg } from '@nats-io/jetstream'
 import type { FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
-import type { Append, Appended, Appender } from '#events/jetstream/append.ts'
+import { AppendError, type Append, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { EVENTS } from '#events/streams.ts'
@@ -30,6 +30,9 @@ export interface Expected {
   readonly functionSeq: number
   nameSeq(name: string): number
 }
+
+/** Error code of a server that knows a message id of an atomic batch. */
+const REPEATED_IN_BATCH = 10201
 
 const FACTS: Readonly<Record<FunctionEvent['type'], FunctionFact>> = {
   'function.registered': 'registered',
@@ -81,7 +84,21 @@ export function createFunctionStore(
     loadName: (owner, name) => newest(subjects.functionName(owner, name)),
     append: async (events, expected) => {
       const messages = await Promise.all(events.map((event) => toAppend(event, expected)))
-      return appender.appendAtomically(messages)
+      try {
+        const appended = await appender.appendAtomically(messages)
+        if (!appended.duplicate) return appended
+      } catch (error) {
+        if (!isRepeated(error)) throw error
+      }
+      throw new AppendError('CONFLICT', 'this version has been decided')
     },
   }
+}
+
+/**
+ * Whoever decides the same version says it under the same id, and servers may look at the id before
+ * the expectation. Whether it was said by us or by somebody faster, only the log can tell.
+ */
+function isRepeated(error: unknown): boolean {
+  return error instanceof AppendError && error.message.includes(`(${REPEATED_IN_BATCH})`)
 }
