@@ -7,6 +7,9 @@ import { until } from '../support/until.ts'
 import { FunctionsApi, type Answer, type Job } from './functions-api.ts'
 
 const CLIENTS = 16
+/** Longer than a stop may take. */
+const LONG_S = 12
+const LONG_CODE = 'import time\ndef handler(event):\n    time.sleep(event)\n    return event'
 const CODE = 'import time\ndef handler(event):\n    time.sleep(0.02)\n    return event'
 
 interface Accepted {
@@ -21,6 +24,7 @@ test('SIGTERM under load loses no accepted job, and every one ends after the nex
   const accepted: Accepted[] = []
   const refused: number[] = []
   let ids: readonly number[] = []
+  let long: Job
   {
     await using platform = await launchProcess({ home: home.path })
     const api = new FunctionsApi(String((await platform.ready())['url']))
@@ -29,6 +33,8 @@ test('SIGTERM under load loses no accepted job, and every one ends after the nex
       api.register({ code: CODE, execution_type: 'async' }),
       api.register({ runtime: 'nodejs', execution_type: 'async' }),
     ])
+    const slow = await api.register({ code: LONG_CODE, execution_type: 'async' })
+    long = await api.accept(slow, LONG_S)
     const clients = Array.from({ length: CLIENTS }, (_, client) =>
       load(api, ids[client % ids.length] ?? 0, client, { accepted, refused }),
     )
@@ -46,6 +52,9 @@ test('SIGTERM under load loses no accepted job, and every one ends after the nex
     const job = await api.ended(id)
     assert.deepEqual([job.status, job.result], ['success', input])
   }
+  // Handed back, and run once more.
+  const { status, result } = await api.ended(long.id)
+  assert.deepEqual([status, result], ['success', LONG_S])
   let total = 0
   for (const id of ids) total += (await api.metrics(id)).invocations.total
   assert.ok(total >= accepted.length)
