@@ -76,6 +76,8 @@ export class Invocations {
     headers.set(REPLY_HEADER, inbox)
     headers.set(DEADLINE_HEADER, String(Date.now() + waitMs))
     headers.set('Nats-Msg-Id', command.id)
+    // Without a connection the client would take the call, and forget it when it reconnects.
+    if (bus.disconnected) throw callProblem(new RpcError('DISCONNECTED', subject), command)
     // As the reply subject too, although CALLS acknowledges nothing: without the stream, the server
     // says at once that nobody is there.
     bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
