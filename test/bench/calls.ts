@@ -3,11 +3,12 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { ECHO, type Client } from './client.ts'
 import type { LoadResult } from './load.ts'
 import { load } from './processes.ts'
+import { duration, times } from './scale.ts'
 import { summary, timed, type Summary } from './summary.ts'
 
-const SECONDS = 5
-const COLD_FUNCTIONS = 20
-const FLOOD = 10_000
+const SECONDS = duration(5)
+const COLD_FUNCTIONS = times(20)
+const FLOOD = times(10_000)
 const LOOK_EVERY_MS = 50
 /** The pool of spares is full again by then. */
 const REFILL_MS = 400

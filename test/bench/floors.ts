@@ -9,9 +9,12 @@ import { RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { startEcho } from '#sandbox/echo.ts'
 import { load, startBareHttp } from './processes.ts'
+import { duration, times } from './scale.ts'
 import { summary, timed } from './summary.ts'
 
-const TIMES = 1_000
+const TIMES = times(1_000)
+const SPAWNS = times(100)
+const HTTP_SECONDS = duration(3)
 const PAYLOAD = 'x'.repeat(512)
 const ACK = { timeoutMs: 5_000 }
 const ROWS = 500
@@ -45,7 +48,7 @@ export async function measureFloors(options: FloorsOptions): Promise<Floors> {
     fsyncedPublishP50: await publish(bus, StorageType.File),
     nodejsEchoP50: await echo(options.cacheDir, 'nodejs'),
     pythonEchoP50: await echo(options.cacheDir, 'python'),
-    spawnP50: (await timed(100, spawnOnce)).p50,
+    spawnP50: (await timed(SPAWNS, spawnOnce)).p50,
     insertRowsPerSecond: await insertBatches(options.databaseUrl),
   }
 }
@@ -53,8 +56,8 @@ export async function measureFloors(options: FloorsOptions): Promise<Floors> {
 async function httpFloors() {
   await using server = await startBareHttp()
   const body = JSON.stringify({ a: 1 })
-  const one = await load({ url: server.url, body, connections: 1, seconds: 3 })
-  const many = await load({ url: server.url, body, connections: 64, seconds: 3 })
+  const one = await load({ url: server.url, body, connections: 1, seconds: HTTP_SECONDS })
+  const many = await load({ url: server.url, body, connections: 64, seconds: HTTP_SECONDS })
   return { httpP50: one.p50, http64PerSecond: many.perSecond }
 }
 

@@ -9,10 +9,12 @@ import { EVENTS } from '#events/streams.ts'
 import { filters, signals } from '#events/subjects.ts'
 import type { Client } from './client.ts'
 import { asyncFunction, untilEnded } from './calls.ts'
+import { times } from './scale.ts'
 import { summary, type Summary } from './summary.ts'
 
 const PER_SECOND = 1_000
-const SECONDS = 8
+const JOBS = times(8 * PER_SECOND)
+const PER_MS = PER_SECOND / 1_000
 const TICK_MS = 10
 
 export async function measureLag(client: Client, natsUrl: string): Promise<Summary> {
@@ -47,7 +49,7 @@ export async function measureLag(client: Client, natsUrl: string): Promise<Summa
     onTrouble: () => undefined,
   })
   await offer(client.invokeUrl(id))
-  await untilEnded(client, id, PER_SECOND * SECONDS)
+  await untilEnded(client, id, JOBS)
   await reading.stop()
   return summary(lags)
 }
@@ -56,11 +58,8 @@ export async function measureLag(client: Client, natsUrl: string): Promise<Summa
 async function offer(url: string): Promise<void> {
   const sent: Promise<unknown>[] = []
   const startedAt = performance.now()
-  while (sent.length < PER_SECOND * SECONDS) {
-    const due = Math.min(
-      PER_SECOND * SECONDS,
-      Math.floor(((performance.now() - startedAt) / 1_000) * PER_SECOND),
-    )
+  while (sent.length < JOBS) {
+    const due = Math.min(JOBS, Math.floor((performance.now() - startedAt) * PER_MS))
     while (sent.length < due) sent.push(post(url))
     await wait(TICK_MS)
   }

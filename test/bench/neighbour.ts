@@ -3,9 +3,11 @@ import { ECHO, type Client } from './client.ts'
 import { asyncFunction, untilEnded } from './calls.ts'
 import type { LoadResult } from './load.ts'
 import { load } from './processes.ts'
+import { duration, times } from './scale.ts'
 
-const FLOOD = 10_000
-const QUIET_SECONDS = 6
+const FLOOD = times(10_000)
+const WARM_UP_SECONDS = duration(2)
+const QUIET_SECONDS = duration(6)
 const body = JSON.stringify({ a: 1 })
 /** An asynchronous job is waited for to its end. */
 const WAIT = { prefer: 'wait=10' }
@@ -40,7 +42,7 @@ export async function measureNeighbour(client: Client): Promise<Neighbour> {
   let floods = 0
   const beside = async (id: number, headers: Record<string, string>): Promise<Beside> => {
     const options = { url: client.invokeUrl(id), body, headers, connections: 1 }
-    await load({ ...options, seconds: 2 })
+    await load({ ...options, seconds: WARM_UP_SECONDS })
     const quiet = await load({ ...options, seconds: QUIET_SECONDS })
     const flooding = flood()
     const during = await load({ ...options, seconds: QUIET_SECONDS })
