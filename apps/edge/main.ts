@@ -18,6 +18,7 @@ import { untilDone } from '#runtime/retry.ts'
 import { Agreement } from './agreement.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
+import { discardRest } from './http/body.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { serveHttp } from './http/server.ts'
 import { Invocations } from './invocations.ts'
@@ -65,7 +66,8 @@ async function serve(main: Main): Promise<void> {
     probeDatabase: () => sql`select 1`.execute(database.db),
     projected: () => new Map(Object.entries(readModel.positions)),
   })
-  app.notFound((context) => {
+  app.notFound(async (context) => {
+    await discardRest(context.env.incoming)
     telemetry.recordRequest(context.req.method, undefined, 404, 0)
     return refuse(new Problem('NOT_FOUND', 'There is nothing at this path.'), context)
   })

@@ -74,6 +74,16 @@ test('a change takes any subset, and null means not given', async () => {
   assert.equal((await api.call(id)).result, 2)
 })
 
+test('null takes away what only we know, since it may be absent', async () => {
+  const id = await api.register(EXTRAS)
+  await api.change(id, Object.fromEntries(Object.keys(EXTRAS).map((name) => [name, null])))
+  const { description, timeout_ms, schema, env } = await read(id)
+  assert.deepEqual(
+    { description, timeout_ms, schema, env },
+    { description: null, timeout_ms: 30_000, schema: null, env: {} },
+  )
+})
+
 test('each single field can be changed alone', async () => {
   const id = await api.register()
   const changes: Fields = { name: freshName(), execution_type: 'async', ...EXTRAS }

@@ -64,6 +64,9 @@ const WRONG_FIELDS: readonly [string, object, string][] = [
   ['an unknown execution_type', { execution_type: 'later' }, 'execution_type'],
   ['an empty code', { code: '' }, 'code'],
   ['U+0000 in the code', { code: `${PYTHON_ECHO}\u0000` }, 'code'],
+  ['half a character in the code', { code: `${PYTHON_ECHO} # \ud800` }, 'code'],
+  ['U+0000 in a variable', { env: { A: 'a\u0000b' } }, 'env.A'],
+  ['half a character in a variable', { env: { A: '\udfff' } }, 'env.A'],
   ['an unknown field', { runtimes: 'python' }, 'runtimes'],
   ['a field of the answer', { id: 5 }, 'id'],
   ['a timeout of text', { timeout_ms: '5' }, 'timeout_ms'],
@@ -174,6 +177,19 @@ for (const [what, status, code, raw] of WRONG_BODIES) {
     }
   })
 }
+
+test('a body that nobody will read does not keep its refusal from the client', async () => {
+  const body = 'x'.repeat(8 * MIB)
+  for (const [method, path, status] of [
+    ['POST', '/functions/abc/invoke', 400],
+    ['PATCH', '/functions', 405],
+    ['POST', '/nowhere', 404],
+    ['POST', '/functions', 415],
+  ] as const) {
+    const headers = status === 415 ? { 'content-type': 'text/plain' } : JSON_TYPE
+    assert.equal((await send(path, { method, body, headers })).status, status)
+  }
+})
 
 test('a body that is too large is refused too when it does not tell its length', async () => {
   const chunk = new TextEncoder().encode('x'.repeat(64 * 1024))

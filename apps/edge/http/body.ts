@@ -9,6 +9,8 @@ import type { Json } from '#events/jobs.ts'
 
 /** Arrays and objects inside one another; deeper ones would break whoever serialises them. */
 const DEPTH_MAX = 512
+const DISCARD_BYTES_MAX = 64 * 1024 ** 2
+const DISCARD_WITHIN_MS = 2_000
 /** Only such digits can be a number that no double holds. */
 const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{309}/
 
@@ -26,7 +28,29 @@ export async function readOptionalJson(
   return text === '' ? undefined : parseJson(text)
 }
 
-function hasBody({ headers }: IncomingMessage): boolean {
+/**
+ * Reads what is left of a refused body and drops it, within bounds: a client that is cut off while
+ * it sends sees a broken connection instead of its answer.
+ */
+export function discardRest(incoming: IncomingMessage): Promise<void> {
+  if (incoming.complete || incoming.destroyed || !hasBody(incoming)) return Promise.resolve()
+  return new Promise((resolve) => {
+    let size = 0
+    const done = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    const timer = setTimeout(done, DISCARD_WITHIN_MS)
+    incoming.on('data', ({ length }: Buffer) => {
+      size += length
+      if (size > DISCARD_BYTES_MAX) done()
+    })
+    for (const event of ['end', 'close', 'aborted', 'error']) incoming.on(event, done)
+    incoming.resume()
+  })
+}
+
+export function hasBody({ headers }: IncomingMessage): boolean {
   const { 'content-length': length, 'transfer-encoding': encoding } = headers
   return encoding !== undefined || (length !== undefined && length !== '0')
 }

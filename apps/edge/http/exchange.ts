@@ -16,6 +16,7 @@ import type { Cause } from '#events/envelope.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Telemetry } from '#runtime/telemetry.ts'
 import { continueTrace } from '#runtime/trace.ts'
+import { discardRest, hasBody } from './body.ts'
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
@@ -130,8 +131,10 @@ export class Router {
       const problem = asProblem(error)
       this.#report(problem, requestId, context.req.path)
       answer = dialect.render(problem, requestId)
-    } finally {
-      if (admitted) admission.leave()
+    }
+    if (admitted) {
+      await discardRest(incoming)
+      admission.leave()
     }
     const durationMs = performance.now() - startedAt
     telemetry.recordRequest(context.req.method, template, answer.status, durationMs)
@@ -174,10 +177,6 @@ export function respond(
     status,
     headers: { ...always, ...type, ...close, ...headers },
   })
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 /** What nobody foresaw is ours: told to the log in full, to the client not at all. */

@@ -146,13 +146,22 @@ export function staleness(fresh: Found<unknown>['fresh']): Record<string, string
 }
 
 /** What the schema of the body cannot say. */
-function requireCompilable({ code, schema }: FunctionChanges): void {
-  if (code?.includes('\u0000') === true) {
-    throw new Problem('CODE_INVALID', 'code must not contain U+0000.', { field: 'code' })
+function requireCompilable({ code, schema, env = {} }: FunctionChanges): void {
+  if (code !== undefined && !isPlainText(code)) {
+    const message = 'code must not contain U+0000 or half a surrogate pair.'
+    throw new Problem('CODE_INVALID', message, { field: 'code' })
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (isPlainText(value)) continue
+    const message = `env.${name} must not contain U+0000 or half a surrogate pair.`
+    throw new Problem('INVALID_REQUEST', message, { field: `env.${name}` })
   }
   if (schema?.params !== undefined) requireUsable(schema.params, 'schema.params')
   if (schema?.result !== undefined) requireUsable(schema.result, 'schema.result')
 }
+
+/** Text that every interpreter and every environment can hold. */
+const isPlainText = (text: string) => !text.includes('\u0000') && text.isWellFormed()
 
 /** Null in a field that may be left out means that it is left out. */
 function withoutNulls(body: unknown, fields: readonly string[]): unknown {
