@@ -12,6 +12,7 @@ import { passing } from './sources.ts'
 
 /** After a refused connection: a client that spins would only heat the machine. */
 const PAUSE_MS = 50
+const LONG_SHARE = 0.01
 const POLLS_MAX = 40
 const POLL_EVERY_MS = 50
 
@@ -22,6 +23,7 @@ export interface LoadOptions {
   readonly inFlight: number
   /** Functions that everybody calls and nobody changes. */
   readonly standing: readonly Known[]
+  readonly long: Known
   /** Ends the load; what is in flight is still waited for. */
   readonly signal: AbortSignal
 }
@@ -33,9 +35,12 @@ export async function load(options: LoadOptions): Promise<void> {
   await Promise.all(workers)
 }
 
-async function call({ client, standing, signal }: LoadOptions, random: Random): Promise<void> {
+async function call(
+  { client, standing, long, signal }: LoadOptions,
+  random: Random,
+): Promise<void> {
   while (!signal.aborted) {
-    const known = random.pick(standing)
+    const known = random.next() < LONG_SHARE ? long : random.pick(standing)
     const chance = random.next()
     const kind = chance < 0.6 ? 'sync' : chance < 0.8 ? 'async' : 'wait'
     const job = await client.invoke(known, kind)

@@ -13,7 +13,7 @@ import { readLog } from './log-truth.ts'
 import type { ChaosOptions } from './options.ts'
 import { Random } from './random.ts'
 import type { ChaosReport } from './report.ts'
-import { passing, SOURCES } from './sources.ts'
+import { LONG, passing, SOURCES } from './sources.ts'
 import { readStored, untilQuiet } from './stored.ts'
 import { verifyFunctions } from './verify-functions.ts'
 import { verifyJobs, type JobFigures } from './verify-jobs.ts'
@@ -37,7 +37,8 @@ export async function runChaos({ say, ...options }: ChaosRun): Promise<ChaosRepo
   try {
     const standing = await registerAll(client)
     const probe = await must(client.register(passing('probe', 1)), 'the probe')
-    await underLoad({ client, journal, random, standing, options }, async () => {
+    const long = await must(client.register(LONG), LONG.name)
+    await underLoad({ client, journal, random, standing, long, options }, async () => {
       const onKill = (part: string, index: number) => say(`kill ${index}: ${part}`)
       const { kills: wanted } = options
       kills.push(...(await killAll({ platform, client, probe, random, kills: wanted, onKill })))
@@ -59,16 +60,17 @@ interface UnderLoad {
   readonly journal: Journal
   readonly random: Random
   readonly standing: readonly Known[]
+  readonly long: Known
   readonly options: ChaosOptions
 }
 
 async function underLoad(
-  { client, journal, random, standing, options: { inFlight } }: UnderLoad,
+  { options: { inFlight }, ...calls }: UnderLoad,
   action: () => Promise<void>,
 ): Promise<void> {
   const stopping = new AbortController()
   const { signal } = stopping
-  const loading = load({ client, journal, random: random.fork(), inFlight, standing, signal })
+  const loading = load({ ...calls, random: calls.random.fork(), inFlight, signal })
   try {
     await action()
   } finally {
