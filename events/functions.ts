@@ -73,7 +73,10 @@ export const FunctionChanges = Type.Partial(
 )
 export type FunctionChanges = Static<typeof FunctionChanges>
 
-/** The document calls every field of an update nullable: null is "not given". */
+/**
+ * The document calls every field of an update nullable: null is "not given". In a field of our own
+ * it takes the field away, since there is no other way to say that.
+ */
 export type NullableChanges = {
   readonly [Key in keyof FunctionChanges]: FunctionChanges[Key] | null
 }

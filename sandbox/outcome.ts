@@ -13,6 +13,8 @@ import { type Frame, frameType, USAGE_BYTES } from './frames.ts'
 const MESSAGE_CHARS = 4096
 const STACK_CHARS = 16_384
 const CPU_CORES_AT_MOST = 64
+/** Only such digits can be a number that no double holds. */
+const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{309}/
 /** Reading the CPU clock costs tens of microseconds itself: a shorter run is fully busy at most. */
 const CPU_CLOCK_COST_MS = 1
 
@@ -34,8 +36,8 @@ export function readAnswer(frame: Frame, limits: { wallMs: number; memoryMb: num
   if (type === frameType.result) {
     if (payload.length - USAGE_BYTES > LIMITS.resultBytes) return broken('its result is too large')
     if (!isJson(text)) return broken('its result is not JSON')
-    if (isDeeperThan(text, LIMITS.jsonDepth)) {
-      const message = `The result is nested deeper than ${LIMITS.jsonDepth} levels.`
+    const message = unusable(text)
+    if (message !== undefined) {
       const outcome = { ok: false, error: { code: 'RUNTIME_ERROR', message } } as const
       return { outcome, usage, reusable: true, broken: false }
     }
@@ -120,6 +122,26 @@ function isJson(text: string): boolean {
   } catch {
     return false
   }
+}
+
+/** Why a result that is JSON cannot be kept as it is. */
+function unusable(text: string): string | undefined {
+  if (isDeeperThan(text, LIMITS.jsonDepth)) {
+    return `The result is nested deeper than ${LIMITS.jsonDepth} levels.`
+  }
+  return MAY_OVERFLOW.test(text) && hasInfinity(text)
+    ? 'The result has a number beyond the range of a double.'
+    : undefined
+}
+
+/** A number that no double holds would be read as an infinity, and travel on as null. */
+function hasInfinity(text: string): boolean {
+  let found = false
+  JSON.parse(text, (_key, value: unknown) => {
+    if (value === Infinity || value === -Infinity) found = true
+    return value
+  })
+  return found
 }
 
 /** Counts brackets outside of strings in a text that is known to be JSON. */

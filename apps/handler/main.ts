@@ -78,12 +78,13 @@ async function every(
   log: Log,
   signal: AbortSignal,
 ): Promise<void> {
-  while (!signal.aborted) {
+  for (;;) {
+    await wait(ms, undefined, { signal }).catch(() => undefined)
+    if (signal.aborted) return
     try {
       await chore()
     } catch (error) {
       log.warn('chore_failed', { what, error })
     }
-    await wait(ms, undefined, { signal }).catch(() => undefined)
   }
 }

@@ -47,6 +47,16 @@ test('depth is counted outside of strings, without recursion', () => {
   assert.equal(isDeeperThan(nested(500_000), LIMITS.jsonDepth), true)
 })
 
+test('a number that no double holds is an error, not a silent null', () => {
+  for (const text of ['1e400', '[1,{"a":-1E+999}]', '9'.repeat(400)]) {
+    const { outcome, reusable } = readAnswer(frame(frameType.result, text), limits)
+    assert.ok(!outcome.ok && outcome.error.code === 'RUNTIME_ERROR' && reusable)
+  }
+  for (const text of ['1e308', '"1e400"', '0.' + '1'.repeat(400)]) {
+    assert.ok(readAnswer(frame(frameType.result, text), limits).outcome.ok)
+  }
+})
+
 test('an error’s fields are taken only if they are what they should be', () => {
   const text = JSON.stringify({
     kind: 'error',
