@@ -16,6 +16,8 @@ import { outliveLeftBehind } from './left-behind.ts'
 
 const VOLUME_SHARE = 0.8
 const MEMORY_SHARE = 0.25
+/** A stream in memory reserves its bound at once: a smaller machine must be able to promise it too. */
+const LEAST_MEMORY_STORE = 1.25 * 1024 ** 3
 
 export interface NatsOptions {
   /** The executable, 2.12 or newer. */
@@ -68,6 +70,7 @@ interface ConfigValues extends Pick<NatsOptions, 'port' | 'password'> {
 }
 
 export function natsConfig({ port, password, store, pidFile, maxFileStore }: ConfigValues): string {
+  const maxMemoryStore = Math.max(LEAST_MEMORY_STORE, Math.floor(MEMORY_SHARE * totalmem()))
   const authorization = password === undefined ? [] : [`authorization { ${credentials(password)} }`]
   return [
     'server_name: "sluice"',
@@ -79,7 +82,7 @@ export function natsConfig({ port, password, store, pidFile, maxFileStore }: Con
     `  store_dir: ${JSON.stringify(store)}`,
     '  sync_interval: always',
     `  max_file_store: ${maxFileStore}`,
-    `  max_memory_store: ${Math.floor(MEMORY_SHARE * totalmem())}`,
+    `  max_memory_store: ${maxMemoryStore}`,
     '}',
     '',
   ].join('\n')
