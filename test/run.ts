@@ -10,7 +10,7 @@
  * 2. The exit code is node:test's own, or 1 when something was left.
  */
 import { randomBytes } from 'node:crypto'
-import { glob, mkdtemp, readdir } from 'node:fs/promises'
+import { chmod, glob, mkdtemp, readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { createLog } from '#runtime/log.ts'
@@ -28,6 +28,7 @@ const MIN_CONCURRENCY = 2
 const MAX_CONCURRENCY = 4
 const TEST_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 15_000
+const PASSABLE = 0o711
 /** For the last exits and unlinks that a finished test has asked for but not waited for. */
 const SETTLE_MS = 3_000
 
@@ -47,6 +48,8 @@ async function run(args: readonly string[]): Promise<number> {
     startPostgres().then((server) => owned.use(server)),
   ])
   const temporary = await mkdtemp(join(directory.path, 't-'))
+  // A checkout in there has programs that root runs as other users: they may pass, not look.
+  for (const folder of [directory.path, temporary]) await chmod(folder, PASSABLE)
   const env = {
     ...process.env,
     TMPDIR: temporary,

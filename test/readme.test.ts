@@ -1,0 +1,180 @@
+/**
+ * Every command of README.md, as it stands there, in a checkout that has nothing but what is
+ * tracked: a stranger's first ten minutes. The tests follow the README from top to bottom.
+ */
+import assert from 'node:assert/strict'
+import { access, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { after, before } from 'node:test'
+import { freePort } from '../apps/local/free-port.ts'
+import { startNats } from './support/nats.ts'
+import { createDatabase } from './support/postgres.ts'
+import { askedOf, ReadmeCommands } from './support/readme-commands.ts'
+import { openTerminal, type Running, type Terminal } from './support/readme-shell.ts'
+import { tempDir } from './support/temp-dir.ts'
+import { until } from './support/until.ts'
+
+const PROCESSES = ['edge', 'handler', 'executor', 'projector'] as const
+const EMBEDDED = { NATS_URL: '', DATABASE_URL: '' }
+const SERVERS =
+  'NATS_URL=nats://127.0.0.1:4222 DATABASE_URL=postgres://sluice@127.0.0.1:5432/sluice'
+/** Enough to see every line of the table, too little for figures. */
+const BENCH_SCALE = '0.01'
+
+const readme = new ReadmeCommands()
+const owned = new AsyncDisposableStack()
+let terminal: Terminal
+let platform: Running
+
+before(async () => {
+  terminal = owned.use(await openTerminal())
+})
+after(() => owned.disposeAsync())
+
+/** Pastes the block that contains `part`, and returns what each of its commands answered. */
+async function ask(part: string, url = platform.url): Promise<Answer[]> {
+  return pasted(askedOf(url, readme.take(part)))
+}
+
+interface Answer {
+  readonly success: boolean
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+async function pasted(text: string): Promise<Answer[]> {
+  // curl ends no line, so one answer follows the other.
+  const output = await terminal.paste(text)
+  return output.split(/(?<=\})(?=\{"success")/).map((answer) => JSON.parse(answer) as Answer)
+}
+
+test('npm ci && npm start: one ready line with the url', async () => {
+  const home = owned.use(await tempDir('readme-home')).path
+  const port = String(await freePort())
+  platform = await terminal.leaveRunning(readme.take('npm start'), 'local', {
+    ...EMBEDDED,
+    PORT: port,
+    SLUICE_HOME: home,
+  })
+  assert.equal(platform.url, `http://127.0.0.1:${port}`)
+})
+
+test('the quick start registers a python and a nodejs function, 1 and 2', async () => {
+  const answers = await ask('"name": "greet"')
+  assert.deepEqual(
+    answers.map(({ success, data }) => [success, data['function_id']]),
+    [
+      [true, 1],
+      [true, 2],
+    ],
+  )
+})
+
+test('the first function answers with its finished job', async () => {
+  const [answer] = await ask('Ada')
+  assert.equal(answer?.success, true)
+  const { id, status, result } = answer.data
+  assert.deepEqual(
+    { id, status, result },
+    { id: 1, status: 'success', result: { greeting: 'Hello, Ada' } },
+  )
+})
+
+test('the second function answers with a pending job, which can be read', async () => {
+  const block = readme.take('/jobs/2/logs')
+  const [invoked, ...read] = await pasted(askedOf(platform.url, block))
+  assert.deepEqual([invoked?.data['id'], invoked?.data['status']], [2, 'pending'])
+  assert.equal(read.length, 3)
+  const reading = askedOf(platform.url, block.slice(block.indexOf('\n') + 1))
+  await until(async () => {
+    const [job, logs, metrics] = await pasted(reading)
+    assert.deepEqual([job?.data['status'], job?.data['result']], ['success', { doubled: 42 }])
+    assert.match(JSON.stringify(logs?.data), /doubling/)
+    assert.deepEqual((metrics?.data['invocations'] as { total: number }).total, 1)
+    return true
+  })
+})
+
+test('Prefer: wait waits for the end of an asynchronous job', async () => {
+  const [answer] = await ask('Prefer: wait=5')
+  assert.deepEqual([answer?.data['status'], answer?.data['result']], ['success', { doubled: 8 }])
+})
+
+test('Ctrl-C drains and exits with 0', async () => {
+  const askedAt = performance.now()
+  assert.deepEqual(await platform.interrupt(), { code: 0, signal: null })
+  assert.ok(performance.now() - askedAt < 10_000)
+})
+
+test('each process runs alone on servers that are given, and nothing is embedded', async () => {
+  await using servers = new AsyncDisposableStack()
+  const nats = servers.use(await startNats())
+  const database = servers.use(await createDatabase())
+  const home = servers.use(await tempDir('readme-home')).path
+  const [given = '', ...commands] = readme.take('npm run edge').split('\n')
+  assert.deepEqual(
+    [given, commands],
+    [`export ${SERVERS}`, PROCESSES.map((name) => `npm run ${name}`)],
+  )
+  const exported = given.replace(SERVERS, `NATS_URL=${nats.url} DATABASE_URL=${database.url}`)
+  const env = { PORT: String(await freePort()), SLUICE_HOME: home }
+  const runs = await Promise.all(
+    PROCESSES.map((name) => terminal.leaveRunning(`${exported}\nnpm run ${name}`, name, env)),
+  )
+  const url = runs[0]?.url ?? ''
+  const greet = `curl -s ${url}/functions -H 'Content-Type: application/json' -d '${JSON.stringify({
+    name: 'alone',
+    runtime: 'nodejs',
+    execution_type: 'sync',
+    code: 'function handler(event) { return event }',
+  })}'`
+  assert.deepEqual((await pasted(greet))[0]?.data['function_id'], 1)
+  const call = `curl -s ${url}/functions/1/invoke -H 'Content-Type: application/json' -d '{"n": 1}'`
+  const [called] = await until(async () => {
+    const answers = await pasted(call)
+    return answers[0]?.success === true && answers
+  })
+  assert.deepEqual(called?.data['result'], { n: 1 })
+  for (const server of ['nats', 'postgres']) await assert.rejects(access(join(home, server)))
+
+  const job = `curl -s ${url}/jobs/${String(called.data['id'])}`
+  const [before] = await pasted(job)
+  await terminal.paste(`${exported}\n${readme.take('projections:rebuild')}`, env)
+  assert.deepEqual((await until(async () => pasted(job)))[0], before)
+  const exits = await Promise.all(runs.map((run) => run.interrupt()))
+  for (const exit of exits) assert.deepEqual(exit, { code: 0, signal: null })
+})
+
+test('npm run bench prints its table and writes its figures', async () => {
+  await using home = await tempDir('readme-home')
+  const figures = join(home.path, 'bench.json')
+  const env = { ...EMBEDDED, BENCH_SCALE, BENCH_JSON: figures }
+  const printed = await terminal.paste(readme.take('npm run bench'), env)
+  for (const title of ['Floors', 'Calls', 'Upkeep', 'Ratios']) {
+    assert.match(printed, new RegExp(`^${title}\\b`, 'm'))
+  }
+  const results = JSON.parse(await readFile(figures, 'utf8')) as Record<string, unknown>
+  for (const part of ['floors', 'calls', 'neighbour', 'lag', 'restartMs']) {
+    assert.ok(part in results, part)
+  }
+})
+
+test('npm test, npm run chaos and npm run check are what runs elsewhere', async () => {
+  const read = (path: string) => readFile(join(terminal.directory, path), 'utf8')
+  const { scripts } = JSON.parse(await read('package.json')) as { scripts: Record<string, string> }
+  const ci = (await read('.ci/run')).split('\n').map((line) => line.trim())
+
+  // This very run, and the chaos suite within it.
+  readme.take('npm ci && npm test')
+  assert.equal(scripts['test'], 'exec node test/run.ts')
+  assert.ok(ci.some((line) => line.startsWith('npm ci')) && ci.includes('npm test'))
+  readme.take('npm run chaos')
+  assert.equal(scripts['chaos'], 'exec node test/chaos/main.ts')
+  await access(join(terminal.directory, 'test/chaos/chaos.test.ts'))
+
+  readme.take('npm run check')
+  assert.ok(scripts['check'] !== undefined && ci.includes('npm run check'))
+})
+
+test('no command of the README is left out', () => {
+  assert.deepEqual(readme.untouched, [])
+})
