@@ -113,8 +113,6 @@ const durable = (name: string, filter: string, maxAckPending: number): DurableCo
   max_ack_pending: maxAckPending,
 })
 
-/** Reads every stored command: a stored run command is what makes a job pending. */
-export const projectorDurable = durable('projector', filters.commands, 10_000)
 export const handlerDurable = durable('handler', filters.functionCommands, 256)
 
 /**

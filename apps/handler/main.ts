@@ -60,7 +60,7 @@ async function serve(main: Main): Promise<void> {
   const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: config.eventTtlDays, log })
   const chores = [
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
-    every(RECLAIM_EVERY_MS, 'reclaim', () => reclaimCommands(bus), log, signal),
+    every(RECLAIM_EVERY_MS, 'reclaim', () => reclaimCommands(bus, db), log, signal),
     every(CLEAR_EVERY_MS, 'clear_durables', () => durables.clear(Date.now()), log, signal),
   ]
   stack.defer(async () => {

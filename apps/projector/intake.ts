@@ -1,9 +1,9 @@
 /**
  * What has been read from both streams and not yet been applied, in each stream's order.
  *
- * COMMANDS is read in order too, not through the durable: a durable redelivers late and out of order
+ * COMMANDS is read in order too, not through a durable: a durable redelivers late and out of order
  * what a dead leader had claimed, and "everything up to here" would not be true meanwhile. The
- * durable only keeps commands in the stream until they are applied (`held-commands.ts`).
+ * checkpoint keeps commands in the stream until they are applied: the handler reclaims behind it.
  *
  * Invariants:
  * 1. Messages are parsed on arrival, while a statement is in flight; those that lie in the object

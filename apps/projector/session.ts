@@ -18,7 +18,6 @@ import { applyParts, type Connection } from '#projections/batch.ts'
 import type { Position, Streams } from '#projections/checkpoint.ts'
 import type { Log } from '#runtime/log.ts'
 import { bury } from './dead-letters.ts'
-import { holdCommands, type HeldCommands } from './held-commands.ts'
 import { Intake, type Entry } from './intake.ts'
 import { ANSWER_TIMEOUT_MS } from './leadership.ts'
 import { Lookahead, prepare, type Prepared } from './lookahead.ts'
@@ -49,7 +48,6 @@ export class Session {
   readonly #wakeup = new Wakeup()
   readonly #intake: Intake
   readonly #batches: Lookahead
-  readonly #held: HeldCommands
   readonly #service: PositionService
   readonly #appender: Appender
   readonly #connection: Connection
@@ -69,7 +67,6 @@ export class Session {
     const onArrival = () => this.#wakeup.wake()
     this.#intake = new Intake({ bus, payloads, from, onArrival, onTrouble })
     this.#batches = new Lookahead(this.#intake)
-    this.#held = holdCommands({ bus, applied: from.commands, onTrouble })
     this.#service = servePosition(bus.nc, {
       position: () => this.#position,
       onAsked: () => {
@@ -108,7 +105,7 @@ export class Session {
     } finally {
       signal.removeEventListener('abort', wake)
       this.#service.stop()
-      await Promise.all([this.#intake.stop(), this.#held.stop()])
+      await this.#intake.stop()
     }
   }
 
@@ -154,7 +151,6 @@ export class Session {
     await applied
     this.#position = to
     this.#service.announce()
-    this.#held.release(to.commands)
     this.#lastBatch = { size: entries.length, durationMs: performance.now() - startedAt }
   }
 

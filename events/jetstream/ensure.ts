@@ -9,7 +9,6 @@ import { JetStreamApiError, type JetStreamManager, type StreamConfig } from '@na
 import {
   COMMANDS,
   handlerDurable,
-  projectorDurable,
   streamConfigs,
   type DurableConfig,
   type StreamSizes,
@@ -21,7 +20,6 @@ const STREAM_NOT_FOUND = 10059
 /** All streams, and the durables without which a command would be acknowledged and dropped. */
 export async function ensureStreams(jsm: JetStreamManager, sizes: StreamSizes): Promise<void> {
   for (const config of streamConfigs(sizes)) await ensureStream(jsm, config)
-  await ensureDurable(jsm, COMMANDS, projectorDurable)
   await ensureDurable(jsm, COMMANDS, handlerDurable)
 }
 
