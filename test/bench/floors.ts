@@ -1,6 +1,9 @@
 /**
  * The floors: what each step costs by itself on this machine, in this run, on the very servers that
  * the platform uses.
+ *
+ * Twice: in a tight loop, where everything is hot and awake, and with a pause between, as the steps
+ * of one call see it, where each wakes processors and processes that have gone to sleep.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,14 +21,23 @@ const HTTP_SECONDS = duration(3)
 const PAYLOAD = 'x'.repeat(512)
 const ACK = { timeoutMs: 5_000 }
 const ROWS = 500
+/** About what lies between two uses of one step in a stream of single calls. */
+const PAUSE_MS = 1
+const body = JSON.stringify({ a: 1 })
+
+/** The p50 of each step of a call, in milliseconds. */
+export interface Steps {
+  readonly http: number
+  readonly memoryPublish: number
+  readonly fsyncedPublish: number
+  readonly nodejsEcho: number
+  readonly pythonEcho: number
+}
 
 export interface Floors {
-  readonly httpP50: number
+  readonly tight: Steps
+  readonly paced: Steps
   readonly http64PerSecond: number
-  readonly memoryPublishP50: number
-  readonly fsyncedPublishP50: number
-  readonly nodejsEchoP50: number
-  readonly pythonEchoP50: number
   readonly spawnP50: number
   readonly insertRowsPerSecond: number
 }
@@ -42,26 +54,35 @@ export async function measureFloors(options: FloorsOptions): Promise<Floors> {
     name: 'bench',
     onStatus: () => undefined,
   })
+  await using server = await startBareHttp()
+  const steps = (pauseMs: number) => measureSteps(bus, server.url, options.cacheDir, pauseMs)
+  const many = await load({ url: server.url, body, connections: 64, seconds: HTTP_SECONDS })
   return {
-    ...(await httpFloors()),
-    memoryPublishP50: await publish(bus, StorageType.Memory),
-    fsyncedPublishP50: await publish(bus, StorageType.File),
-    nodejsEchoP50: await echo(options.cacheDir, 'nodejs'),
-    pythonEchoP50: await echo(options.cacheDir, 'python'),
+    tight: await steps(0),
+    paced: await steps(PAUSE_MS),
+    http64PerSecond: many.perSecond,
     spawnP50: (await timed(SPAWNS, spawnOnce)).p50,
     insertRowsPerSecond: await insertBatches(options.databaseUrl),
   }
 }
 
-async function httpFloors() {
-  await using server = await startBareHttp()
-  const body = JSON.stringify({ a: 1 })
-  const one = await load({ url: server.url, body, connections: 1, seconds: HTTP_SECONDS })
-  const many = await load({ url: server.url, body, connections: 64, seconds: HTTP_SECONDS })
-  return { httpP50: one.p50, http64PerSecond: many.perSecond }
+async function measureSteps(
+  bus: Bus,
+  url: string,
+  cacheDir: string,
+  pauseMs: number,
+): Promise<Steps> {
+  const http = await load({ url, body, connections: 1, seconds: HTTP_SECONDS, pauseMs })
+  return {
+    http: http.p50,
+    memoryPublish: await publish(bus, StorageType.Memory, pauseMs),
+    fsyncedPublish: await publish(bus, StorageType.File, pauseMs),
+    nodejsEcho: await echo(cacheDir, 'nodejs', pauseMs),
+    pythonEcho: await echo(cacheDir, 'python', pauseMs),
+  }
 }
 
-async function publish({ jsm, rpc }: Bus, storage: StorageType): Promise<number> {
+async function publish({ jsm, rpc }: Bus, storage: StorageType, pauseMs: number): Promise<number> {
   const name = `BENCH-${storage}`
   const subject = `bench.${storage}`
   const retention = RetentionPolicy.Limits
@@ -72,14 +93,18 @@ async function publish({ jsm, rpc }: Bus, storage: StorageType): Promise<number>
     retention,
     max_bytes: 64 * 1024 ** 2,
   })
-  const { p50 } = await timed(TIMES, () => rpc.request(subject, PAYLOAD, ACK))
+  const { p50 } = await timed(TIMES, () => rpc.request(subject, PAYLOAD, ACK), pauseMs)
   await jsm.streams.delete(name)
   return p50
 }
 
-async function echo(cacheDir: string, runtime: 'nodejs' | 'python'): Promise<number> {
+async function echo(
+  cacheDir: string,
+  runtime: 'nodejs' | 'python',
+  pauseMs: number,
+): Promise<number> {
   await using process = await startEcho({ cacheDir }, runtime)
-  return (await timed(TIMES, () => process.roundTrip('{"a":1}'))).p50
+  return (await timed(TIMES, () => process.roundTrip(body), pauseMs)).p50
 }
 
 /** From the call of `spawn` to the child's first byte. */

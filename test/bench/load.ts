@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** Whichever comes first. */
   readonly seconds: number
   readonly requests?: number
+  /** Between an answer and the next request of its connection. */
+  readonly pauseMs?: number
 }
 
 export interface LoadResult extends Summary {
@@ -29,6 +31,7 @@ const WARM_UP_SHARE = 0.1
 
 export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
   const { url, method = 'POST', body = '', headers = {}, connections, seconds, requests } = options
+  const { pauseMs = 0 } = options
   const { hostname, port, pathname, search } = new URL(url)
   const lines = Object.entries({
     host: `${hostname}:${port}`,
@@ -71,7 +74,8 @@ export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
         if (received[9] !== 0x32) failures++
         else if (requests !== undefined || sentAt >= warmUntil) latencies.push(now - sentAt)
         received = Buffer.alloc(0)
-        next()
+        if (pauseMs === 0) next()
+        else setTimeout(next, pauseMs)
       })
     })
   await Promise.all(Array.from({ length: connections }, oneConnection))

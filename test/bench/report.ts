@@ -1,6 +1,6 @@
 /** The table that `npm run bench` prints: floors, ours, and what ours is in terms of its floors. */
 import type { Calls, ByConnections } from './calls.ts'
-import type { Floors } from './floors.ts'
+import type { Floors, Steps } from './floors.ts'
 import type { Neighbour } from './neighbour.ts'
 import type { Summary } from './summary.ts'
 
@@ -25,13 +25,13 @@ export function report(results: Results): string {
   const { floors, calls, neighbour, lag } = results
   return [
     `Sluice bench · ${results.machine}`,
-    table('Floors', [
-      ['HTTP round trip, bare node:http, p50', ms(floors.httpP50)],
+    table('Floors: p50 in a tight loop / with a pause of 1 ms between', [
+      both('HTTP round trip, bare node:http', floors, 'http'),
+      both('publish to memory', floors, 'memoryPublish'),
+      both('publish with fsync', floors, 'fsyncedPublish'),
+      both('echo in the sandbox, nodejs', floors, 'nodejsEcho'),
+      both('echo in the sandbox, python', floors, 'pythonEcho'),
       ['HTTP at 64 connections, bare node:http', rate(floors.http64PerSecond)],
-      ['publish to memory, p50', ms(floors.memoryPublishP50)],
-      ['publish with fsync, p50', ms(floors.fsyncedPublishP50)],
-      ['echo in the sandbox, nodejs, p50', ms(floors.nodejsEchoP50)],
-      ['echo in the sandbox, python, p50', ms(floors.pythonEchoP50)],
       ['bare spawn to the first byte, p50', ms(floors.spawnP50)],
       ['Postgres, 500 rows a statement', rate(floors.insertRowsPerSecond)],
     ]),
@@ -52,17 +52,19 @@ export function report(results: Results): string {
         `${mb.toFixed(0)} MiB`,
       ]),
     ]),
-    table('Ratios', ratios(floors, calls, neighbour)),
+    table('Ratios: over the tight floors / over the paced ones', ratios(floors, calls, neighbour)),
   ].join('\n')
 }
 
 function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[] {
-  const { httpP50, memoryPublishP50, fsyncedPublishP50, spawnP50 } = floors
-  const wire = httpP50 + memoryPublishP50 + fsyncedPublishP50
-  const call = (runtime: 'nodejs' | 'python', echo: number): Row => [
-    `warm sync ${runtime} p50 / its floors (aim 1.6)`,
-    ratio((calls.sync[runtime][1]?.p50 ?? NaN) / (wire + echo)),
-  ]
+  const { tight, paced, spawnP50 } = floors
+  const call = (runtime: 'nodejs' | 'python'): Row => {
+    const p50 = calls.sync[runtime][1]?.p50 ?? NaN
+    const over = (steps: Steps) => ratio(p50 / callFloor(steps, runtime))
+    return [`warm sync ${runtime} p50 / its floors (aim 1.6)`, `${over(tight)} / ${over(paced)}`]
+  }
+  const accept = (steps: Steps) =>
+    ratio((calls.async[1]?.p50 ?? NaN) / (steps.fsyncedPublish + steps.http))
   const cold = (runtime: 'nodejs' | 'python'): Row => {
     const { first, second } = calls.cold[runtime]
     return [
@@ -71,11 +73,11 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
     ]
   }
   return [
-    call('nodejs', floors.nodejsEchoP50),
-    call('python', floors.pythonEchoP50),
+    call('nodejs'),
+    call('python'),
     [
       'async accept p50 / (fsynced publish + HTTP) (aim 1.5)',
-      ratio((calls.async[1]?.p50 ?? NaN) / (fsyncedPublishP50 + httpP50)),
+      `${accept(tight)} / ${accept(paced)}`,
     ],
     cold('nodejs'),
     cold('python'),
@@ -88,6 +90,15 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
       `${ratio(async.flooded.p99 / async.quiet.p99)}  (${ms(async.quiet.p99)} → ${ms(async.flooded.p99)})`,
     ],
   ]
+}
+
+function callFloor(steps: Steps, runtime: 'nodejs' | 'python'): number {
+  const echo = runtime === 'nodejs' ? steps.nodejsEcho : steps.pythonEcho
+  return steps.http + steps.memoryPublish + steps.fsyncedPublish + echo
+}
+
+function both(what: string, { tight, paced }: Floors, step: keyof Steps): Row {
+  return [what, `${ms(tight[step])} / ${ms(paced[step])}`]
 }
 
 function connections(what: string, results: ByConnections): Row[] {
