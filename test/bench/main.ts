@@ -8,8 +8,12 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import { quietLog } from '#test/support/quiet-log.ts'
 import { startPlatform } from '#test/support/platform.ts'
 import { tempDir } from '#test/support/temp-dir.ts'
+import type { SandboxOptions } from '#sandbox/options.ts'
+import { provisionBubblewrap } from '../../apps/local/provision/bubblewrap.ts'
+import { provisionPython } from '../../apps/local/provision/python.ts'
 import { measureCalls } from './calls.ts'
 import { Client } from './client.ts'
 import { measureFloors } from './floors.ts'
@@ -30,8 +34,8 @@ async function measure(): Promise<Results> {
     const client = new Client(url)
     const memoryMb = await memoryAtRest(processes)
     say('floors …')
-    const cacheDir = join(home.path, 'sandbox')
-    const floors = await measureFloors({ natsUrl, databaseUrl, cacheDir })
+    const sandbox = await sandboxOptions(join(home.path, 'sandbox'))
+    const floors = await measureFloors({ natsUrl, databaseUrl, sandbox })
     say('calls …')
     const calls = await measureCalls(client)
     say('noisy neighbour …')
@@ -48,6 +52,16 @@ async function measure(): Promise<Results> {
   const restartMs = performance.now() - startedAt
   await restarted.stop()
   return { ...measured, restartMs }
+}
+
+/** The programs that the platform itself found or brought. */
+async function sandboxOptions(cacheDir: string): Promise<SandboxOptions> {
+  const options = { env: process.env, log: quietLog('bench') }
+  const [bwrapPath, pythonPath] = [
+    await provisionBubblewrap(options),
+    await provisionPython(options),
+  ]
+  return { cacheDir, bwrapPath, pythonPath }
 }
 
 const results = await measure()
