@@ -17,11 +17,14 @@ export const fd = { control: 3, filter: 4, info: 5 } as const
 
 const OPEN_FILES = 64
 const FILE_BYTES = 64 * 1024 * 1024
+/** The usual size, made a hard limit: a stack is not counted as data. */
+const STACK_BYTES = 8 * 1024 * 1024
 
 export interface Confinement {
   readonly bwrapPath: string
   readonly interpreter: Interpreter
   readonly arguments: readonly string[]
+  readonly environment: Readonly<Record<string, string>>
   readonly hasTmp: boolean
   /** Names the host that it belongs to. */
   readonly mark: string
@@ -32,6 +35,7 @@ export interface Confinement {
 /** A shell sets the limits and is replaced by bubblewrap: it has `ulimit` wherever there is a sh. */
 function limitsScript(dataBytes: number | undefined): string {
   const limits = ['ulimit -c 0', `ulimit -n ${OPEN_FILES}`, `ulimit -f ${FILE_BYTES / 512}`]
+  limits.push(`ulimit -s ${STACK_BYTES / 1024}`)
   if (dataBytes !== undefined) limits.push(`ulimit -d ${Math.floor(dataBytes / 1024)}`)
   return `${limits.join(' && ')} && exec "$0" "$@"`
 }
@@ -43,6 +47,7 @@ export function confine(confinement: Confinement): { command: string; args: stri
     ...['--unshare-cgroup-try', '--disable-userns', '--as-pid-1'],
     ...['--uid', '65534', '--gid', '65534', '--hostname', 'fn'],
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
+    ...Object.entries(confinement.environment).flatMap((entry) => ['--setenv', ...entry]),
     ...markArguments(confinement.mark),
     ...interpreter.binds.flatMap(([source, target]) => ['--ro-bind', source, target]),
     ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],

@@ -111,6 +111,7 @@ export function startProcess(ground: Ground, options: StartOptions): SandboxProc
     bwrapPath: ground.bwrapPath,
     interpreter,
     arguments: launch.arguments(options.memoryMb),
+    environment: launch.environment,
     mark: ground.mark,
     hasTmp: ground.level === 'full',
     dataBytes,

@@ -42,6 +42,7 @@ interface Call {
 }
 
 interface Memory {
+  readonly addressBytes: number
   readonly residentBytes: number
   readonly dataBytes: number
 }
@@ -54,7 +55,7 @@ export class SandboxProcess {
   /** Resolves when nothing of it is left, its cgroup neither. */
   readonly removed: Promise<void>
   /** What the interpreter itself uses, measured before any user code. */
-  base: Memory = { residentBytes: 0, dataBytes: 0 }
+  base: Memory = { addressBytes: 0, residentBytes: 0, dataBytes: 0 }
   cgroup: Cgroup | undefined
   calls = 0
 
@@ -314,6 +315,7 @@ function isRunning(pid: number): boolean {
 async function readMemory(pid: number): Promise<Memory> {
   const fields = (await readFile(`/proc/${pid}/statm`, 'utf8')).split(' ')
   return {
+    addressBytes: Number(fields[0]) * PAGE_BYTES,
     residentBytes: Number(fields[1]) * PAGE_BYTES,
     dataBytes: Number(fields[5]) * PAGE_BYTES,
   }

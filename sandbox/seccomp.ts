@@ -49,6 +49,8 @@ const MAP_ANONYMOUS = 0x20
 const MAP_TYPE = 0x0f
 const MAP_SHARED = 1
 const MAP_SHARED_VALIDATE = 3
+const MAP_GROWSDOWN = 0x100
+const MAP_HUGETLB = 0x40000
 const PR_SET_PDEATHSIG = 1
 
 const op = (code: number, k: number, jt = 0, jf = 0): Instruction => ({ code, jt, jf, k })
@@ -96,9 +98,11 @@ export function filterProgram(arch: FilterArch): Instruction[] {
     ...when(judged.socket[column], localOnly),
     ...when(judged.socketpair[column], localOnly),
     ...when(judged.ioctl[column], refuseValues(1, [TIOCSTI, TIOCLINUX], EPERM)),
-    // Shared anonymous memory is invisible to RLIMIT_DATA.
+    // Invisible to RLIMIT_DATA: what grows downwards counts as stack, what is shared as a file.
     ...when(judged.mmap[column], [
       loadArgument(3),
+      op(JSET, MAP_GROWSDOWN | MAP_HUGETLB, 0, 1),
+      ret(ENOMEM),
       op(JSET, MAP_ANONYMOUS, 1, 0),
       ret(ALLOW),
       op(AND, MAP_TYPE),

@@ -16,6 +16,8 @@ import type { SandboxProcess } from './process.ts'
 const CALLS_PER_PROCESS = 10_000
 const MEMORY_SHARE_KEPT = 0.8
 const MIB = 1024 * 1024
+/** For the code of libraries, which maps as files, and for the main stack. */
+const ADDRESS_HEADROOM_BYTES = 32 * MIB
 
 export interface Served {
   readonly result: RunResult
@@ -62,10 +64,26 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
 
 function loadFrame(process: SandboxProcess, run: Run, id: number): Buffer {
   const { program } = run
-  const dataBytes =
-    program.runtime === 'python' ? process.base.dataBytes + program.memoryMb * MIB : undefined
-  const load = JSON.stringify({ code: program.code, env: program.env, dataBytes })
+  const { code, env, runtime } = program
+  const load = JSON.stringify({
+    code,
+    env,
+    ...(runtime === 'python' && pythonLimits(process, run)),
+  })
   return encodeFrame(frameType.load, id, load)
+}
+
+/**
+ * RLIMIT_DATA is exact for what an allocator asks for, but ctypes knows ways around it: the stack
+ * moved or split by mremap, or pages made read-only once they are written. The address space counts
+ * them all.
+ */
+function pythonLimits({ base }: SandboxProcess, { program }: Run) {
+  const memoryBytes = program.memoryMb * MIB
+  return {
+    dataBytes: base.dataBytes + memoryBytes,
+    addressBytes: base.addressBytes + memoryBytes + ADDRESS_HEADROOM_BYTES,
+  }
 }
 
 function result(

@@ -13,6 +13,8 @@ export interface Launch {
   /** The one that benchmarks feed instead. */
   readonly echoPath: string
   readonly arguments: (memoryClassMb: number) => readonly string[]
+  /** For the interpreter's C library; the runner takes it away before user code exists. */
+  readonly environment: Readonly<Record<string, string>>
   /** Spares are kept per class; 0 means that one spare serves every memory limit. */
   readonly memoryClassOf: (memoryMb: number) => number
 }
@@ -35,6 +37,8 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
       ...['-I', '-S', '-B', '-X', 'utf8', '-c'],
       "exec(compile(open(0,'rb',closefd=False).read(),'<runner>','exec'),{'__name__':'runner'})",
     ],
+    // An arena per thread would reserve 64 MiB of the address space that a function may have.
+    environment: { MALLOC_ARENA_MAX: '1' },
     memoryClassOf: () => 0,
   },
   nodejs: {
@@ -46,6 +50,7 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
       ...['--v8-pool-size=1', '--no-addons', '--disable-wasm-trap-handler', '--disable-sigusr1'],
       ...['--no-warnings', '--experimental-vm-modules', '-e', nodeBootstrap],
     ],
+    environment: {},
     memoryClassOf: (memoryMb) =>
       memoryClassesMb.find((each) => each >= memoryMb) ?? memoryClassesMb.at(-1) ?? memoryMb,
   },

@@ -8,12 +8,18 @@ import { createServer, type Server } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { RunResult, RuntimeName } from '#sandbox/contract.ts'
 import type { Expectation } from './attacks/attack.ts'
+import { attacksOnAccounting } from './attacks/memory.ts'
 import { attacksOnProtocol } from './attacks/protocol.ts'
 import { attacksOnReach } from './attacks/reach.ts'
 import { attacksOnResources } from './attacks/resources.ts'
 import { errorOf, levels, openRig, program, resultOf, type Rig } from './support.ts'
 
-const attacks = [...attacksOnResources, ...attacksOnReach, ...attacksOnProtocol]
+const attacks = [
+  ...attacksOnResources,
+  ...attacksOnAccounting,
+  ...attacksOnReach,
+  ...attacksOnProtocol,
+]
 
 for (const level of levels) {
   describe(`hostile functions at level ${level === 'auto' ? 'full' : 'user'}`, () => {

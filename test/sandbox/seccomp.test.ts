@@ -92,6 +92,10 @@ for (const arch of arches) {
       assert.equal(answer(arch, mmap, [0, 4096, 1, 0x01]), 'allow')
       assert.equal(answer(arch, mmap, [0, 4096, 3, 0x21]), 'ENOMEM')
       assert.equal(answer(arch, mmap, [0, 4096, 3, 0x23]), 'ENOMEM')
+      assert.equal(answer(arch, mmap, [0, 4096, 3, 0x122]), 'ENOMEM')
+      assert.equal(answer(arch, mmap, [0, 4096, 3, 0x102]), 'ENOMEM')
+      assert.equal(answer(arch, mmap, [0, 4096, 3, 0x40022]), 'ENOMEM')
+      assert.equal(answer(arch, mmap, [0, 4096, 3, 0x20022]), 'allow')
     })
 
     test('the terminal and the parent’s death signal are out of reach', () => {

@@ -145,9 +145,10 @@ def run(program, call, payload):
 
 
 def apply(load):
-    limit = load.get('dataBytes')
-    if limit:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    for kind, name in ((resource.RLIMIT_DATA, 'dataBytes'), (resource.RLIMIT_AS, 'addressBytes')):
+        limit = load.get(name)
+        if limit:
+            resource.setrlimit(kind, (limit, limit))
     resource.setrlimit(resource.RLIMIT_NPROC, (THREADS, THREADS))
     _thread.stack_size(1 << 20)
     os.environ.update(load['env'])
