@@ -148,6 +148,8 @@ export const LIMITS = {
   resultBytes: 1024 * 1024,
   /** Kept for the job's logs. */
   logKeptBytes: 64 * 1024,
+  /** What the kept ones may take as JSON. */
+  logJsonBytes: 128 * 1024,
   /** Output of one run past this ends it with OUTPUT_LIMIT. */
   logKillBytes: 8 * 1024 * 1024,
   tmpBytes: 16 * 1024 * 1024,

@@ -3,9 +3,14 @@
  *
  * Invariants:
  * 1. At most `LIMITS.logKeptBytes` are kept, however much arrives; every byte is counted.
- * 2. A silent run allocates nothing.
+ * 2. As JSON they take at most `LIMITS.logJsonBytes`: a line costs more than its text, and a byte
+ *    up to six.
+ * 3. A silent run allocates nothing.
+ *
+ * Siblings: `log-entries.ts` holds the second one.
  */
 import { LIMITS, type LogLine } from './contract.ts'
+import { LogEntries } from './log-entries.ts'
 
 interface Chunk {
   readonly stream: LogLine['stream']
@@ -19,13 +24,15 @@ export class LogBuffer {
   #chunks: Chunk[] | undefined
   #keptBytes = 0
   #seenBytes = 0
+  #cut = false
 
   get seenBytes(): number {
     return this.#seenBytes
   }
 
+  /** Known once the lines have been asked for. */
   get truncated(): boolean {
-    return this.#seenBytes > this.#keptBytes
+    return this.#cut || this.#seenBytes > this.#keptBytes
   }
 
   add(stream: LogLine['stream'], chunk: Buffer): void {
@@ -39,19 +46,21 @@ export class LogBuffer {
     this.#chunks.push({ stream, timeMs: Date.now(), bytes })
   }
 
+  /** What was kept, cut where it would take more than its share of an event. */
   lines(): readonly LogLine[] {
     const chunks = this.#chunks
     if (chunks === undefined) return none
-    const lines: LogLine[] = []
+    const entries = new LogEntries()
     const open: Record<LogLine['stream'], { timeMs: number; parts: Buffer[] }> = {
       stdout: { timeMs: 0, parts: [] },
       stderr: { timeMs: 0, parts: [] },
     }
     const close = (stream: LogLine['stream']) => {
       const { timeMs, parts } = open[stream]
-      const text = Buffer.concat(parts).toString('utf8')
-      lines.push({ stream, time: new Date(timeMs).toISOString(), text: text.replace(/\r$/, '') })
+      const whole = parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
       open[stream].parts = []
+      const text = whole.toString('utf8').replace(/\r$/, '')
+      return entries.add(stream, timeMs, text)
     }
     for (const { stream, timeMs, bytes } of chunks) {
       const line = open[stream]
@@ -62,13 +71,18 @@ export class LogBuffer {
         if (line.parts.length === 0) line.timeMs = timeMs
         if (end >= 0 || part.length > 0) line.parts.push(part)
         if (end < 0) break
-        close(stream)
+        if (!close(stream)) return this.#finish(entries)
         from = end + 1
       }
     }
     for (const stream of ['stdout', 'stderr'] as const) {
-      if (open[stream].parts.length > 0) close(stream)
+      if (open[stream].parts.length > 0 && !close(stream)) break
     }
-    return lines
+    return this.#finish(entries)
+  }
+
+  #finish(entries: LogEntries): readonly LogLine[] {
+    this.#cut = entries.full
+    return entries.lines()
   }
 }
