@@ -69,6 +69,21 @@ export type JobStarted = Envelope<
   JobAccepted & { readonly attempt: number; readonly started_at: string }
 >
 
+/**
+ * An attempt that is not to be counted: the sandbox could not be used, or was closed by a stop.
+ * For executors only; nobody projects it.
+ */
+export type JobReturned = Envelope<
+  'job.returned',
+  {
+    readonly job_id: number
+    readonly function_id: number
+    readonly attempt: number
+    readonly reason: string
+    readonly returned_at: string
+  }
+>
+
 interface JobEnd extends JobAccepted {
   readonly attempt: number
   readonly finished_at: string
@@ -88,6 +103,7 @@ export type JobEvent = JobStarted | JobEnded
 export const jobMessageId = {
   run: (jobId: number) => `job:${jobId}:run`,
   start: (jobId: number, attempt: number) => `job:${jobId}:start:${attempt}`,
+  returned: (jobId: number, attempt: number) => `job:${jobId}:return:${attempt}`,
   end: (jobId: number) => `job:${jobId}:end`,
   dead: (jobId: number) => `job:${jobId}:dead`,
 } as const

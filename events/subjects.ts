@@ -10,7 +10,7 @@ import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'
 export type FunctionFact = 'registered' | 'updated' | 'deleted'
-export type JobFact = 'started' | 'succeeded' | 'failed'
+export type JobFact = 'started' | 'returned' | 'succeeded' | 'failed'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,

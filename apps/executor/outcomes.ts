@@ -2,21 +2,25 @@
  * Says on EVENTS what came of a job, and tells whoever waits for it.
  *
  * Invariant: nobody is told of an end before the log has it on disk. A full log is waited out, since
- * the user's code has run and must not run again for want of space.
+ * the user's code has run and must not run again for want of space. So is a store of large payloads
+ * that is full or away.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
-import type { JobEnded, JobEvent } from '#events/jobs.ts'
+import type { JobEnded, JobEvent, JobReturned } from '#events/jobs.ts'
 import { AppendError, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
+import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
 import { REPLY_BYTES_MAX, REPLY_HEADER, type JobReply } from '#events/replies.ts'
 import { subjects, type JobFact } from '#events/subjects.ts'
 
 const FULL_RETRY_MS = 1_000
+/** Longer than the store is away, somebody else may try; the appender has its own such bound. */
+const STORE_AWAY_MS = 600_000
 
-const FACTS: Readonly<Record<JobEvent['type'], JobFact>> = {
+const FACTS: Readonly<Record<(JobEvent | JobReturned)['type'], JobFact>> = {
   'job.started': 'started',
+  'job.returned': 'returned',
   'job.succeeded': 'succeeded',
   'job.failed': 'failed',
 }
@@ -41,25 +45,30 @@ export class Outcomes {
   }
 
   /** `urgent`: a caller waits for it. */
-  async append(event: JobEvent, urgent = false): Promise<Appended> {
+  async append(event: JobEvent | JobReturned, urgent = false): Promise<Appended> {
     const { payloads, appender, signal, onFull } = this.#options
-    const sealing = payloads.seal(event, 'as-long-as-the-log')
-    const { payload, headers = [] } = sealing instanceof Promise ? await sealing : sealing
     const { traceparent } = event
-    const message = {
-      subject: subjects.jobEvent(event.data.function_id, FACTS[event.type]),
-      id: event.id,
-      payload,
-      ttl: this.#ttl,
-      urgent,
-      headers: traceparent === undefined ? headers : [...headers, TRACE(traceparent)],
-    }
-    for (;;) {
+    let sealed: Sealed | undefined
+    for (const since = performance.now(); ;) {
       try {
-        return await appender.append(message)
+        if (sealed === undefined) {
+          const sealing =
+            event.type === 'job.returned' ? payloads.seal(event, KEEP) : payloads.sealJob(event)
+          sealed = sealing instanceof Promise ? await sealing : sealing
+        }
+        const { payload, headers = [] } = sealed
+        return await appender.append({
+          subject: subjects.jobEvent(event.data.function_id, FACTS[event.type]),
+          id: event.id,
+          payload,
+          ttl: this.#ttl,
+          urgent,
+          headers: traceparent === undefined ? headers : [...headers, TRACE(traceparent)],
+        })
       } catch (error) {
-        if (!(error instanceof AppendError) || error.code !== 'STREAM_FULL') throw error
-        onFull()
+        const isAway = sealed === undefined && performance.now() - since < STORE_AWAY_MS
+        if (!isWorthWaiting(error, isAway)) throw error
+        if (error.code === 'STREAM_FULL') onFull()
         await wait(FULL_RETRY_MS, undefined, { signal })
       }
     }
@@ -88,4 +97,11 @@ export class Outcomes {
   }
 }
 
+/** `isAway`: the store may be so, and the appender has not been waiting for it. */
+function isWorthWaiting(error: unknown, isAway: boolean): error is AppendError {
+  if (!(error instanceof AppendError)) return false
+  return error.code === 'STREAM_FULL' || (error.code === 'UNAVAILABLE' && isAway)
+}
+
+const KEEP = 'as-long-as-the-log'
 const TRACE = (traceparent: string) => ['traceparent', traceparent] as const

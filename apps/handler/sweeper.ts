@@ -105,7 +105,7 @@ export class Sweeper {
     }
     const sinceMs = nowMs - Date.parse(job.accepted_at)
     const end = failedJob(job, noRun(Math.max(1, job.attempt)), expired(sinceMs), said)
-    const sealed = await payloads.seal(end, 'as-long-as-the-log')
+    const sealed = await payloads.sealJob(end)
     const subject = subjects.jobEvent(job.function_id, 'failed')
     await appender.append({ ...sealed, subject, id: end.id, ttl: `${ttlDays * 24}h` })
     log.warn('job_expired', { jobId: job.job_id, functionId: job.function_id, stream: EVENTS })

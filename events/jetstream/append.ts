@@ -16,6 +16,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { headers as newHeaders, nuid, type Msg, type MsgHdrs } from '@nats-io/nats-core'
+import { saysFull } from './api-errors.ts'
 import { RpcError, type Rpc } from './rpc.ts'
 
 const BATCH_FROM = 16
@@ -245,9 +246,7 @@ function readAck(reply: Msg): Ack {
   if (ack.error === undefined) return ack
   const { code, err_code, description } = ack.error
   if (WRONG_LAST_SEQUENCE.has(err_code)) throw new AppendError('CONFLICT', description)
-  if (code === 503 || /maximum (bytes|messages)|insufficient|resource/i.test(description)) {
-    throw new AppendError('STREAM_FULL', description)
-  }
+  if (saysFull(code, description)) throw new AppendError('STREAM_FULL', description)
   throw new AppendError('REFUSED', `${description} (${err_code})`)
 }
 

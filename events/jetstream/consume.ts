@@ -13,21 +13,15 @@
  * 4. `stop` first ends delivery; afterwards no `onMessage` comes.
  */
 import { setTimeout as wait } from 'node:timers/promises'
-import {
-  DeliverPolicy,
-  JetStreamApiError,
-  type Consumer,
-  type ConsumerMessages,
-  type JsMsg,
-} from '@nats-io/jetstream'
+import { DeliverPolicy, type Consumer, type ConsumerMessages, type JsMsg } from '@nats-io/jetstream'
 import type { DurableConfig } from '../streams.ts'
+import { isConsumerNotFound } from './api-errors.ts'
 import type { Bus } from './bus.ts'
 import { ensureDurable } from './ensure.ts'
 
 const RESTART_FIRST_MS = 50
 const RESTART_MAX_MS = 2_000
 
-const CONSUMER_NOT_FOUND = 10014
 const FATAL = new Set(['consumer_deleted', 'consumer_not_found', 'stream_not_found'])
 
 export interface Consumption {
@@ -71,7 +65,7 @@ export function consumeExisting(bus: Bus, options: ExistingOptions): Consumption
     try {
       return await bus.js.consumers.get(stream, name)
     } catch (error) {
-      if (!(error instanceof JetStreamApiError) || error.code !== CONSUMER_NOT_FOUND) throw error
+      if (!isConsumerNotFound(error)) throw error
       options.onGone()
       return undefined
     }
@@ -164,12 +158,11 @@ function keepConsuming(
       delay = Math.min(2 * delay, RESTART_MAX_MS)
     }
   }
-  const running = run()
+  const running = run().finally(forgetReconnects)
 
   return {
     async stop() {
       stopping.abort()
-      forgetReconnects()
       await messages?.close()
       await running
     },

@@ -5,7 +5,7 @@
  * 1. Safe at any time, by any number of processes at once.
  * 2. What the server echoes is compared with what was asked: older servers drop fields silently.
  */
-import { JetStreamApiError, type JetStreamManager, type StreamConfig } from '@nats-io/jetstream'
+import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream'
 import {
   COMMANDS,
   handlerDurable,
@@ -13,9 +13,8 @@ import {
   type DurableConfig,
   type StreamSizes,
 } from '../streams.ts'
+import { isStreamNotFound } from './api-errors.ts'
 import { BusError } from './bus.ts'
-
-const STREAM_NOT_FOUND = 10059
 
 /** All streams, and the durables without which a command would be acknowledged and dropped. */
 export async function ensureStreams(jsm: JetStreamManager, sizes: StreamSizes): Promise<void> {
@@ -44,7 +43,7 @@ async function existing(jsm: JetStreamManager, name: string): Promise<StreamConf
   try {
     return (await jsm.streams.info(name)).config
   } catch (error) {
-    if (error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND) return undefined
+    if (isStreamNotFound(error)) return undefined
     throw error
   }
 }

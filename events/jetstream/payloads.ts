@@ -4,11 +4,18 @@
  * Invariants:
  * 1. The object is stored before the message that names it.
  * 2. What defines is kept for ever, what merely happened as long as the log keeps its message.
+ * 3. A store that has no room or no server is an `AppendError`, as it is of the log itself.
+ * 4. A job whose input lies in the store can start and end although there is no room for that input
+ *    once more: `sealJob` then says so without it, in the message itself. The read model has the
+ *    input from the acceptance; only a rebuild after the command is gone shows the job without.
  */
+import { JetStreamApiError } from '@nats-io/jetstream'
 import { Objm, type ObjectStore } from '@nats-io/obj'
 import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core'
 import type { Envelope } from '../envelope.ts'
-import type { Append } from './append.ts'
+import type { JobEvent } from '../jobs.ts'
+import { saysFull } from './api-errors.ts'
+import { AppendError, type Append } from './append.ts'
 
 export const INLINE_BYTES_MAX = 256 * 1024
 const HEADER = 'Sluice-Payload'
@@ -19,6 +26,8 @@ export type Keep = 'for-ever' | 'as-long-as-the-log'
 export interface Payloads {
   /** The body and headers of the message that says `envelope`. */
   seal(envelope: Envelope, keep: Keep): Promise<Sealed> | Sealed
+  /** The same for what happened to a job, which must be possible even if the store is full. */
+  sealJob(event: JobEvent): Promise<Sealed> | Sealed
   /** Parses a message's envelope; synchronous unless it lies in the store. */
   open<E extends Envelope>(message: Stored): E | Promise<E>
 }
@@ -48,7 +57,11 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
 
   const put = async (store: string, name: string, body: string): Promise<Sealed> => {
     const bytes = Buffer.from(body, 'utf8')
-    await stores[store]?.putBlob({ name }, bytes)
+    try {
+      await stores[store]?.putBlob({ name }, bytes)
+    } catch (error) {
+      throw notStored(error, `${store}/${name}`)
+    }
     return { payload: '', headers: [[HEADER, `${store}/${name}`]] }
   }
 
@@ -59,19 +72,44 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
     return JSON.parse(Buffer.from(blob).toString('utf8')) as E
   }
 
+  const sealWithoutInput = async (event: JobEvent, sealing: Promise<Sealed>): Promise<Sealed> => {
+    try {
+      return await sealing
+    } catch (error) {
+      if (!(error instanceof AppendError) || error.code !== 'STREAM_FULL') throw error
+      const body = JSON.stringify({ ...event, data: { ...event.data, input: null } })
+      if (!isInline(body)) throw error
+      return { payload: body }
+    }
+  }
+
+  const seal: Payloads['seal'] = (envelope, keep) => {
+    const body = JSON.stringify(envelope)
+    if (isInline(body)) return { payload: body }
+    return put(keep === 'for-ever' ? 'definitions' : 'happenings', envelope.id, body)
+  }
+
   return {
-    seal(envelope, keep) {
-      const body = JSON.stringify(envelope)
-      if (body.length <= INLINE_BYTES_MAX / 3 || Buffer.byteLength(body) <= INLINE_BYTES_MAX) {
-        return { payload: body }
-      }
-      return put(keep === 'for-ever' ? 'definitions' : 'happenings', envelope.id, body)
+    seal,
+    sealJob(event) {
+      const sealing = seal(event, 'as-long-as-the-log')
+      return sealing instanceof Promise ? sealWithoutInput(event, sealing) : sealing
     },
     open<E extends Envelope>({ data, headers }: Stored) {
       if (data.length > 0) return JSON.parse(decode(data)) as E
       return load<E>(headers?.get(HEADER) ?? '')
     },
   }
+}
+
+const isInline = (body: string) =>
+  body.length <= INLINE_BYTES_MAX / 3 || Buffer.byteLength(body) <= INLINE_BYTES_MAX
+
+function notStored(error: unknown, name: string): AppendError {
+  const isFull = error instanceof JetStreamApiError && saysFull(error.status, error.message)
+  return new AppendError(isFull ? 'STREAM_FULL' : 'UNAVAILABLE', `${name} was not stored`, {
+    cause: error,
+  })
 }
 
 /** A message names a payload that the store does not hold. */

@@ -1,0 +1,17 @@
+/** What the server says no to, told apart in one place. */
+import { JetStreamApiError } from '@nats-io/jetstream'
+
+const CONSUMER_NOT_FOUND = 10014
+const STREAM_NOT_FOUND = 10059
+
+export const isConsumerNotFound = (error: unknown) => hasCode(error, CONSUMER_NOT_FOUND)
+export const isStreamNotFound = (error: unknown) => hasCode(error, STREAM_NOT_FOUND)
+
+function hasCode(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code
+}
+
+/** A bound of the stream, or of all that the server may store. */
+export function saysFull(status: number, description: string): boolean {
+  return status === 503 || /maximum (bytes|messages)|insufficient|resource/i.test(description)
+}
