@@ -3,7 +3,8 @@
  *
  * Invariants:
  * 1. A run of the user's code that ended is a result, whatever its outcome; it is never repeated.
- * 2. At most `ATTEMPTS_MAX` runs of a job are started, however often its command is delivered.
+ * 2. At most `ATTEMPTS_MAX` attempts of a job are lost, however often its command is delivered.
+ *    What an executor returned, because it could not run it or was told to stop, is not lost.
  */
 import { causedBy, envelope, type Said } from '#events/envelope.ts'
 import {
@@ -13,6 +14,7 @@ import {
   type JobError,
   type JobFailed,
   type JobLogLine,
+  type JobReturned,
   type JobStarted,
   type JobSucceeded,
   type Json,
@@ -25,8 +27,10 @@ const RETRY_CAP_MS = 30_000
 /** What the log says about earlier deliveries of a command. */
 export interface JobHistory {
   readonly ended: boolean
-  /** The highest attempt that was recorded as started; 0: none. */
+  /** The highest attempt that was recorded as started or returned; 0: none. */
   readonly lastAttempt: number
+  /** How many attempts were returned. */
+  readonly returned: number
 }
 
 export type Claim =
@@ -44,9 +48,10 @@ export type Claim =
 export function claimJob(redelivered: boolean, history: JobHistory): Claim {
   if (history.ended) return { kind: 'settled' }
   if (!redelivered) return { kind: 'run', attempt: 1, record: false }
-  const attempt = Math.max(1, history.lastAttempt) + 1
-  if (attempt > ATTEMPTS_MAX) return { kind: 'exhausted', attempts: ATTEMPTS_MAX }
-  return { kind: 'run', attempt, record: true }
+  const before = Math.max(1, history.lastAttempt)
+  const lost = before - history.returned
+  if (lost >= ATTEMPTS_MAX) return { kind: 'exhausted', attempts: lost }
+  return { kind: 'run', attempt: before + 1, record: true }
 }
 
 /** Exponential, with full jitter above the half; `chance` is in [0, 1). */
@@ -85,6 +90,24 @@ export function jobStarted(command: RunJob, attempt: number, saying: Saying): Jo
       type: 'job.started',
       subject: String(job.function_id),
       data: { ...job, attempt, started_at: saying.time },
+    },
+  )
+}
+
+export function jobReturned(
+  command: RunJob,
+  attempt: number,
+  reason: string,
+  saying: Saying,
+): JobReturned {
+  const { job_id, function_id } = command.data
+  return envelope(
+    { ...saying, cause: causedBy(command) },
+    {
+      id: jobMessageId.returned(job_id, attempt),
+      type: 'job.returned',
+      subject: String(function_id),
+      data: { job_id, function_id, attempt, reason, returned_at: saying.time },
     },
   )
 }

@@ -119,8 +119,28 @@ export const handlerDurable = durable('handler', filters.functionCommands, 256)
  * One durable per function, so that a flood on one function is queued behind itself only;
  * `max_ack_pending` is the function's concurrency over all executors.
  */
-export const functionDurable = (functionId: number, concurrency: number): DurableConfig =>
-  durable(`fn-${functionId}`, filters.runJobsOf(functionId), concurrency)
+export const functionDurable = (
+  functionId: number,
+  concurrency: number,
+  runtime?: Runtime,
+): DurableConfig => ({
+  ...durable(functionDurableName(functionId), filters.runJobsOf(functionId), concurrency),
+  ...(runtime !== undefined && { metadata: { [RUNTIME_KEY]: runtime } }),
+})
+
+const RUNTIME_KEY = 'runtime'
+
+export const functionDurableName = (functionId: number) => `fn-${functionId}`
+
+/** The function whose durable has this name; undefined for any other durable. */
+export function functionOfDurable(name: string): number | undefined {
+  const id = /^fn-(\d+)$/.exec(name)?.[1]
+  return id === undefined ? undefined : Number(id)
+}
+
+/** Of the function's newest version when the durable was last made sure of. */
+export const runtimeOfDurable = ({ metadata }: Pick<ConsumerConfig, 'metadata'>) =>
+  metadata?.[RUNTIME_KEY] as Runtime | undefined
 
 /** Calls are few, since somebody waits for each: one durable per runtime, spread fairly inside. */
 export const callsDurable = (runtime: Runtime): DurableConfig =>

@@ -9,20 +9,20 @@ import { DeliverPolicy } from '@nats-io/jetstream'
 import type { JobHistory } from '#domain/job.ts'
 import type { JobAccepted } from '#events/jobs.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 
-const MESSAGE_ID = /^job:(\d+):(?:(end)|start:(\d+))$/
+const MESSAGE_ID = /^job:(\d+):(?:(end)|(start|return):(\d+))$/
 /** Clocks of edge and NATS server may differ by so much. */
 const CLOCK_SLACK_MS = 60_000
-const READ_EXPIRES_MS = 5_000
 
 export interface RecordedJob extends JobHistory {
   /** Where the job's end stands on EVENTS; 0: it has none. */
   readonly endSeq: number
 }
 
-const NOTHING: RecordedJob = { ended: false, lastAttempt: 0, endSeq: 0 }
+export const NOTHING: RecordedJob = { ended: false, lastAttempt: 0, returned: 0, endSeq: 0 }
 
 type Reading = Map<number, RecordedJob>
 
@@ -49,27 +49,16 @@ export function createHistory(bus: Bus): HistoryOf {
 }
 
 async function readHistory(bus: Bus, functionId: number, sinceMs: number): Promise<Reading> {
-  const consumer = await bus.js.consumers.get(EVENTS, {
+  const found: Reading = new Map()
+  const options = {
     filter_subjects: filters.jobEventsOf(functionId),
     deliver_policy: DeliverPolicy.StartTime,
     opt_start_time: new Date(sinceMs - CLOCK_SLACK_MS).toISOString(),
     headers_only: true,
-  })
-  const found: Reading = new Map()
-  let pending = (await consumer.info(true)).num_pending
-  while (pending > 0) {
-    const batch = await consumer.fetch({ max_messages: 1_000, expires: READ_EXPIRES_MS })
-    let read = 0
-    for await (const message of batch) {
-      read++
-      pending = message.info.pending
-      note(found, message.headers?.get('Nats-Msg-Id') ?? '', message.seq)
-      if (pending === 0) break
-    }
-    // What was pending may have expired meanwhile.
-    if (read === 0) pending = (await consumer.info()).num_pending
   }
-  await consumer.delete()
+  await readToEnd(bus, EVENTS, options, ({ headers, seq }) => {
+    note(found, headers?.get('Nats-Msg-Id') ?? '', seq)
+  })
   return found
 }
 
@@ -82,7 +71,8 @@ function note(found: Reading, messageId: string, seq: number): void {
     // The first end in stream order is the one that counts.
     if (!before.ended) found.set(jobId, { ...before, ended: true, endSeq: seq })
   } else {
-    const lastAttempt = Math.max(before.lastAttempt, Number(match[3]))
-    found.set(jobId, { ...before, lastAttempt })
+    const lastAttempt = Math.max(before.lastAttempt, Number(match[4]))
+    const returned = before.returned + (match[3] === 'return' ? 1 : 0)
+    found.set(jobId, { ...before, lastAttempt, returned })
   }
 }

@@ -1,11 +1,14 @@
 /**
  * Everything that this executor claims: calls of its runtimes, and the run commands of every
- * function through that function's own durable.
+ * function of its runtimes through that function's own durable.
  *
  * Invariants:
  * 1. A durable is made by the handler before the function's first event; it is only read here.
  * 2. A durable that is new is found by its function's event at once, and by a look at the server's
  *    list every `LIST_EVERY_MS` in any case.
+ * 3. An executor that lacks a runtime leaves alone what the others can run: a durable says which
+ *    runtime its function has. What was accepted for another one before an update is claimed, and
+ *    handed back.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
@@ -17,17 +20,28 @@ import {
   consumeInOrder,
   type Consumption,
 } from '#events/jetstream/consume.ts'
-import { callsDurable, CALLS, COMMANDS, EVENTS } from '#events/streams.ts'
+import {
+  callsDurable,
+  CALLS,
+  COMMANDS,
+  EVENTS,
+  functionDurableName,
+  functionOfDurable,
+  runtimeOfDurable,
+} from '#events/streams.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import { untilDone } from '#runtime/retry.ts'
 
 const LIST_EVERY_MS = 30_000
-const DURABLE = /^fn-(\d+)$/
+/** What lacks a runtime learns of new functions only by the list. */
+const LIST_OFTEN_MS = 2_000
 
 export interface IntakeOptions {
   readonly bus: Bus
-  readonly runtimes: readonly Runtime[]
+  readonly runtimes: ReadonlySet<Runtime>
+  /** There are runtimes that this executor cannot run. */
+  readonly lacksSome: boolean
   /** Claims of one function, or calls of one runtime, that may wait in this process. */
   readonly perConsumer: number
   readonly onCall: (message: JsMsg) => void
@@ -50,7 +64,9 @@ export class Intake {
 
   /** Resolves when every function that exists is being listened to. */
   async start(): Promise<void> {
-    const { bus, runtimes, perConsumer, onCall, log, signal, ensureStreams } = this.#options
+    const { bus, runtimes, lacksSome, perConsumer, onCall, log, signal } = this.#options
+    const { ensureStreams } = this.#options
+    if (runtimes.size === 0) return
     const onTrouble = log.warn
     for (const runtime of runtimes) {
       this.#others.push(
@@ -78,7 +94,8 @@ export class Intake {
         maxMessages: 1_000,
         onMessage: ({ subject }) => {
           const event = parseFunctionEvent(subject)
-          if (event?.fact === 'registered') this.#listen(event.functionId)
+          // Which runtime it is, the list tells.
+          if (event?.fact === 'registered' && !lacksSome) this.#listen(event.functionId)
         },
         onTrouble,
       }),
@@ -104,7 +121,7 @@ export class Intake {
     const { bus, perConsumer, onCommand, log } = this.#options
     const consumption = consumeExisting(bus, {
       stream: COMMANDS,
-      name: `fn-${functionId}`,
+      name: functionDurableName(functionId),
       maxMessages: perConsumer,
       onMessage: (message) => onCommand(message, functionId),
       onTrouble: log.warn,
@@ -114,16 +131,20 @@ export class Intake {
   }
 
   async #list(): Promise<void> {
-    for await (const { name } of this.#options.bus.jsm.consumers.list(COMMANDS)) {
-      const id = DURABLE.exec(name)?.[1]
-      if (id !== undefined) this.#listen(Number(id))
+    const { bus, runtimes } = this.#options
+    for await (const { name, config } of bus.jsm.consumers.list(COMMANDS)) {
+      const functionId = functionOfDurable(name)
+      const runtime = runtimeOfDurable(config)
+      if (functionId === undefined || (runtime !== undefined && !runtimes.has(runtime))) continue
+      this.#listen(functionId)
     }
   }
 
   async #keepListing(): Promise<void> {
     const { signal } = this.#stopping
+    const everyMs = this.#options.lacksSome ? LIST_OFTEN_MS : LIST_EVERY_MS
     while (!signal.aborted) {
-      await wait(LIST_EVERY_MS, undefined, { signal, ref: false }).catch(() => undefined)
+      await wait(everyMs, undefined, { signal, ref: false }).catch(() => undefined)
       if (signal.aborted) return
       try {
         await this.#list()

@@ -47,12 +47,14 @@ async function serve(main: Main): Promise<void> {
   })
   stack.defer(() => sandbox.close())
   await sandbox.start()
+  const runtimes = new Set(RUNTIMES.filter((runtime) => sandbox.stats().runtimes[runtime].ok))
 
   const leases = stack.use(new Leases(bus))
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
   const runs = new Runs({
     payloads,
     sandbox,
+    runtimes,
     leases,
     appender,
     log,
@@ -85,7 +87,8 @@ async function serve(main: Main): Promise<void> {
     bus,
     log,
     signal,
-    runtimes: RUNTIMES,
+    runtimes,
+    lacksSome: runtimes.size < RUNTIMES.length,
     perConsumer: 256,
     ensureStreams: () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes }),
     onCommand: (message, functionId) => claim(message, functionId, COMMANDS),

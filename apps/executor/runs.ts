@@ -4,7 +4,8 @@
  * Invariants:
  * 1. The command is acknowledged only after its end is on EVENTS.
  * 2. A failure of the user's code is a result; only a failure of the sandbox, or the loss of this
- *    process, leads to another attempt.
+ *    process, leads to another attempt. What cannot be run here, or is cut off by a stop, is
+ *    returned: that counts as no attempt.
  * 3. A command that came back is looked up in the log before it is run again.
  */
 import type { JsMsg } from '@nats-io/jetstream'
@@ -12,23 +13,24 @@ import {
   claimJob,
   exhausted,
   jobFailed,
+  jobReturned,
   jobStarted,
   jobSucceeded,
   noRun,
   retryDelayMs,
 } from '#domain/job.ts'
 import { causedBy } from '#events/envelope.ts'
-import type { FunctionVersion } from '#events/functions.ts'
+import type { FunctionVersion, Runtime } from '#events/functions.ts'
 import { jobMessageId, type JobEnded, type JobError, type Json, type RunJob } from '#events/jobs.ts'
 import { buryMessage } from '#events/jetstream/dead.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { DEADLINE_HEADER, REPLY_HEADER } from '#events/replies.ts'
+import { isPastDeadline, REPLY_HEADER } from '#events/replies.ts'
 import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
 import type { Definitions } from './definitions.ts'
-import type { HistoryOf, RecordedJob } from './history.ts'
+import { NOTHING, type HistoryOf } from './history.ts'
 import type { Leases } from './lease.ts'
 import type { Outcomes } from './outcomes.ts'
 
@@ -36,10 +38,15 @@ const SOURCE = 'sluice/executor'
 /** A run that takes longer is shown as running; a shorter one costs one event only. */
 const SHOW_RUNNING_AFTER_MS = 100
 const TROUBLE_RETRY_MS = 1_000
+/** Until another executor, or this one's successor, takes what was returned. */
+const RETURN_AFTER_MS = 2_000
+const RETURN_AT_STOP_AFTER_MS = 50
 
 export interface RunsOptions {
   readonly payloads: Payloads
   readonly sandbox: Sandbox
+  /** Those that this executor can run. */
+  readonly runtimes: ReadonlySet<Runtime>
   readonly definitions: Definitions
   readonly history: HistoryOf
   readonly outcomes: Outcomes
@@ -49,8 +56,6 @@ export interface RunsOptions {
   readonly log: Log
   readonly signal: AbortSignal
 }
-
-const FIRST: RecordedJob = { ended: false, lastAttempt: 0, endSeq: 0 }
 
 export class Runs {
   readonly #options: RunsOptions
@@ -82,7 +87,7 @@ export class Runs {
 
   async #settleCommand(message: JsMsg, command: RunJob, free: () => void): Promise<void> {
     const { history, leases, outcomes } = this.#options
-    const recorded = message.redelivered ? await history(command.data) : FIRST
+    const recorded = message.redelivered ? await history(command.data) : NOTHING
     const claim = claimJob(message.redelivered, recorded)
     switch (claim.kind) {
       case 'settled':
@@ -105,6 +110,12 @@ export class Runs {
   ): Promise<void> {
     const { definitions, outcomes, leases, log, runsTotal } = this.#options
     const { definition_seq, runtime } = command.data
+    if (!this.#options.runtimes.has(runtime)) {
+      // Nothing tells the next delivery that a first one was not a run, unless it is said.
+      if (!record) await this.#sayReturned(command, attempt, `${runtime} cannot be run here`)
+      leases.handBack(message, RETURN_AFTER_MS)
+      return
+    }
     const reading = definitions.at(definition_seq)
     const version = reading instanceof Promise ? await reading : reading
     if (record) await outcomes.append(jobStarted(command, attempt, saying()))
@@ -113,6 +124,13 @@ export class Runs {
       result = await this.#inSandbox(command, version, attempt, record)
     } catch (error) {
       if (!(error instanceof SandboxError)) throw error
+      if (error.code !== 'SANDBOX_FAILED') {
+        log.info('run_returned', { ...about(command), attempt, reason: error.code })
+        await this.#sayReturned(command, attempt, error.code)
+        const stopping = error.code === 'SANDBOX_CLOSED'
+        leases.handBack(message, stopping ? RETURN_AT_STOP_AFTER_MS : RETURN_AFTER_MS)
+        return
+      }
       runsTotal.add(1, { runtime, outcome: 'lost' })
       log.warn('run_lost', { ...about(command), attempt, error })
       leases.handBack(message, retryDelayMs(attempt, Math.random()))
@@ -128,6 +146,10 @@ export class Runs {
     const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
     runsTotal.add(1, { runtime, outcome })
     log.debug('run_ended', { ...about(command), attempt, outcome })
+  }
+
+  async #sayReturned(command: RunJob, attempt: number, reason: string): Promise<void> {
+    await this.#options.outcomes.append(jobReturned(command, attempt, reason, saying()))
   }
 
   async #inSandbox(
@@ -214,9 +236,3 @@ const about = ({ data, correlationid }: RunJob) => ({
 })
 
 const isWaitedFor = ({ headers }: JsMsg) => headers?.has(REPLY_HEADER) ?? false
-
-/** Only calls carry a deadline: nobody was promised anything but an answer in time. */
-function isPastDeadline(message: JsMsg): boolean {
-  const deadline = message.headers?.get(DEADLINE_HEADER)
-  return deadline !== undefined && deadline !== '' && Number(deadline) < Date.now()
-}

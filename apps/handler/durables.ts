@@ -2,24 +2,31 @@
  * One durable on COMMANDS for every living function: kept complete, and cleared away once a deleted
  * function's last accepted command is done.
  *
- * Invariant: a durable is deleted only when its function was deleted at least `GRACE_MS` ago and
- * nothing waits or is in flight; until then an edge that has not heard of the deletion may still
- * accept a command.
+ * Invariants:
+ * 1. Every living function has its durable, with the concurrency that is configured now: whatever
+ *    took one away, the next round makes it anew. Who lives is read from the log once, headers
+ *    only, and then followed; so a round costs a list of the durables and nothing for each.
+ * 2. A durable is deleted only when nothing waits or is in flight, and its function was deleted at
+ *    least `GRACE_MS` ago, or the durable is so old and its function was never registered; until
+ *    then an edge that has not heard of the deletion may still accept a command.
  */
-import { JetStreamApiError } from '@nats-io/jetstream'
+import { DeliverPolicy, type ConsumerInfo } from '@nats-io/jetstream'
+import type { Runtime } from '#events/functions.ts'
+import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import { ensureDurable } from '#events/jetstream/ensure.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { COMMANDS, functionDurable } from '#events/streams.ts'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { COMMANDS, EVENTS, functionDurable, functionOfDurable } from '#events/streams.ts'
+import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { FunctionStore } from './function-store.ts'
 
-const GRACE_MS = 600_000
-const CONSUMER_NOT_FOUND = 10014
+export const GRACE_MS = 600_000
 
 export interface Durables {
-  readonly ensure: (functionId: number) => Promise<void>
-  /** Clears away the durables of functions that are gone for good. */
-  readonly clear: (nowMs: number) => Promise<void>
+  readonly ensure: (functionId: number, runtime: Runtime) => Promise<void>
+  /** Makes what is missing, and clears away the durables of functions that are gone for good. */
+  readonly keep: (nowMs: number) => Promise<void>
 }
 
 export interface DurablesOptions {
@@ -30,31 +37,67 @@ export interface DurablesOptions {
 }
 
 export function createDurables({ bus, store, concurrency, log }: DurablesOptions): Durables {
-  const isGone = async (functionId: number, nowMs: number): Promise<boolean> => {
+  const follow = followLiving(bus)
+  const ensure = (functionId: number, runtime: Runtime) =>
+    ensureDurable(bus.jsm, COMMANDS, functionDurable(functionId, concurrency, runtime))
+
+  const make = async (functionId: number) => {
     const { event } = await store.loadFunction(functionId)
-    if (event?.type !== 'function.deleted') return false
-    return Date.parse(event.data.deleted_at) + GRACE_MS < nowMs
+    if (event === undefined || event.type === 'function.deleted') return
+    await ensure(functionId, event.data.definition.runtime)
+    log.warn('durable_made', { functionId })
   }
 
-  const clear = async (nowMs: number) => {
-    for await (const { name, num_pending, num_ack_pending } of bus.jsm.consumers.list(COMMANDS)) {
-      const functionId = /^fn-(\d+)$/.exec(name)?.[1]
-      if (functionId === undefined || num_pending + num_ack_pending > 0) continue
-      if (!(await isGone(Number(functionId), nowMs))) continue
-      await bus.jsm.consumers.delete(COMMANDS, name).catch(unlessNotFound)
-      log.info('durable_cleared', { functionId: Number(functionId) })
+  const isGone = async (functionId: number, { created }: ConsumerInfo, nowMs: number) => {
+    const { event } = await store.loadFunction(functionId)
+    if (event !== undefined && event.type !== 'function.deleted') return false
+    return Date.parse(event?.data.deleted_at ?? created) + GRACE_MS < nowMs
+  }
+
+  const keep = async (nowMs: number) => {
+    const living = await follow()
+    const missing = new Set(living)
+    for await (const info of bus.jsm.consumers.list(COMMANDS)) {
+      const functionId = functionOfDurable(info.name)
+      if (functionId === undefined) continue
+      if (living.has(functionId)) {
+        if (info.config.max_ack_pending === concurrency) missing.delete(functionId)
+        continue
+      }
+      if (info.num_pending + info.num_ack_pending > 0) continue
+      if (!(await isGone(functionId, info, nowMs))) continue
+      await bus.jsm.consumers.delete(COMMANDS, info.name).catch(unlessNotFound)
+      log.info('durable_cleared', { functionId })
     }
+    for (const functionId of missing) await make(functionId)
   }
 
-  return {
-    ensure: (functionId) =>
-      ensureDurable(bus.jsm, COMMANDS, functionDurable(functionId, concurrency)),
-    clear,
+  return { ensure, keep }
+}
+
+/** The ids of all functions that live, as the log has it at each call. */
+function followLiving(bus: Bus): () => Promise<ReadonlySet<number>> {
+  const living = new Set<number>()
+  /** The last sequence of EVENTS that has been looked at. */
+  let read = 0
+  return async () => {
+    const from =
+      read === 0
+        ? { deliver_policy: DeliverPolicy.All }
+        : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: read + 1 }
+    const options = { ...from, filter_subjects: filters.functionEvents, headers_only: true }
+    await readToEnd(bus, EVENTS, options, ({ subject, seq }) => {
+      read = seq
+      const event = parseFunctionEvent(subject)
+      if (event?.fact === 'deleted') living.delete(event.functionId)
+      else if (event !== undefined) living.add(event.functionId)
+    })
+    return living
   }
 }
 
 /** Another handler was faster. */
 function unlessNotFound(error: unknown): boolean {
-  if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return false
+  if (isConsumerNotFound(error)) return false
   throw error
 }

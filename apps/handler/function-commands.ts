@@ -17,6 +17,7 @@ import type {
   FunctionEvent,
   FunctionNameEvent,
   FunctionVersion,
+  Runtime,
 } from '#events/functions.ts'
 import { AppendError } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
@@ -34,7 +35,7 @@ export interface FunctionCommandsOptions {
   readonly payloads: Payloads
   readonly store: FunctionStore
   readonly checkSource: CheckSourceOf
-  readonly ensureDurable: (functionId: number) => Promise<void>
+  readonly ensureDurable: (functionId: number, runtime: Runtime) => Promise<void>
   readonly log: Log
 }
 
@@ -106,7 +107,7 @@ async function act(
       await checkSource(definition, `check:${command.id}`, causedBy(command))
       checked = source
     }
-    if (command.type === 'function.register') await ensureDurable(function_id)
+    if (definition !== undefined) await ensureDurable(function_id, definition.runtime)
     try {
       const { seq } = await store.append(events, {
         functionSeq: newest.seq,

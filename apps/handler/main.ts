@@ -11,6 +11,8 @@ import { connectBus } from '#runtime/bus.ts'
 import { required } from '#runtime/config.ts'
 import type { Log } from '#runtime/log.ts'
 import { runMain, type Main } from '#runtime/main.ts'
+import { watchPresence } from '#runtime/presence.ts'
+import { untilDone } from '#runtime/retry.ts'
 import { createDurables } from './durables.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createFunctionStore } from './function-store.ts'
@@ -20,7 +22,7 @@ import { Sweeper } from './sweeper.ts'
 
 const APPEND_FOR_MS = 30_000
 const SWEEP_EVERY_MS = 5_000
-const CLEAR_EVERY_MS = 60_000
+const KEEP_EVERY_MS = 60_000
 const RECLAIM_EVERY_MS = 2_000
 
 await runMain('handler', serve)
@@ -38,9 +40,11 @@ async function serve(main: Main): Promise<void> {
     payloads,
     store,
     log,
-    checkSource: createSourceCheck(bus, payloads),
+    checkSource: createSourceCheck(bus, payloads, stack.use(watchPresence(bus))),
     ensureDurable: durables.ensure,
   })
+  // Before anything is reclaimed: a command whose function has no durable would seem to be done.
+  await untilDone(() => durables.keep(Date.now()), { what: 'durables', log, signal })
   const inProgress = new Set<Promise<void>>()
   const commands = consumeDurable(bus, {
     stream: COMMANDS,
@@ -61,7 +65,7 @@ async function serve(main: Main): Promise<void> {
   const chores = [
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
     every(RECLAIM_EVERY_MS, 'reclaim', () => reclaimCommands(bus, db), log, signal),
-    every(CLEAR_EVERY_MS, 'clear_durables', () => durables.clear(Date.now()), log, signal),
+    every(KEEP_EVERY_MS, 'keep_durables', () => durables.keep(Date.now()), log, signal),
   ]
   stack.defer(async () => {
     await Promise.all(chores)

@@ -9,6 +9,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { DEADLINE_HEADER, REPLY_HEADER } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
+import type { PresenceWatch } from '#runtime/presence.ts'
 
 const CHECK_TIMEOUT_MS = 8_000
 
@@ -20,8 +21,14 @@ export interface Source {
 /** Resolves if the source parses; rejects with a `Problem` that says where it does not. */
 export type CheckSourceOf = (source: Source, id: string, cause: Cause) => Promise<void>
 
-export function createSourceCheck(bus: Bus, payloads: Payloads): CheckSourceOf {
+export function createSourceCheck(
+  bus: Bus,
+  payloads: Payloads,
+  presence: Pick<PresenceWatch, 'list'>,
+): CheckSourceOf {
   return async (source, id, cause) => {
+    const reason = whyNobodyCan(source.runtime, presence)
+    if (reason !== undefined) judge(source, { verdict: 'unavailable', message: reason })
     const subject = subjects.check(source.runtime)
     const { inbox, reply } = bus.rpc.expect(subject, CHECK_TIMEOUT_MS)
     const said = { source: 'sluice/handler', time: new Date().toISOString(), cause }
@@ -34,6 +41,23 @@ export function createSourceCheck(bus: Bus, payloads: Payloads): CheckSourceOf {
     bus.rpc.send(subject, sealed.payload, headers)
     judge(source, await answered(reply, source.runtime))
   }
+}
+
+/** Executors do not listen for what they cannot run; if all that are here say so, it is known why. */
+function whyNobodyCan(runtime: Runtime, presence: Pick<PresenceWatch, 'list'>): string | undefined {
+  const reasons = presence.list('executor').map(({ state }) => {
+    const { runtimes } = (state['sandbox'] ?? {}) as Partial<SandboxSeen>
+    const { ok, reason } = runtimes?.[runtime] ?? {}
+    return ok === false && (reason ?? 'its sandbox is unavailable')
+  })
+  const [first] = reasons
+  if (first === undefined || reasons.includes(false)) return undefined
+  return `The ${runtime} runtime is unavailable: ${String(first)}`
+}
+
+/** What an executor says of its sandbox while it is here. */
+interface SandboxSeen {
+  readonly runtimes: Partial<Record<Runtime, { readonly ok?: boolean; readonly reason?: string }>>
 }
 
 async function answered(

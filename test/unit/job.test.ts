@@ -4,7 +4,7 @@ import { claimJob, failedJob, jobSucceeded, noRun, retryDelayMs } from '#domain/
 import { envelope } from '#events/envelope.ts'
 import { ATTEMPTS_MAX, jobOfMessageId, type RunJob } from '#events/jobs.ts'
 
-const unknown = { ended: false, lastAttempt: 0 }
+const unknown = { ended: false, lastAttempt: 0, returned: 0 }
 const time = '2026-01-01T00:00:00.000Z'
 const command: RunJob = envelope(
   { source: 'test', time, cause: { correlationid: 'request-1', traceparent: '00-a-b-01' } },
@@ -31,7 +31,9 @@ describe('a claimed command', () => {
   })
 
   it('is settled if the log has its end', () => {
-    assert.deepEqual(claimJob(true, { ended: true, lastAttempt: 1 }), { kind: 'settled' })
+    assert.deepEqual(claimJob(true, { ...unknown, ended: true, lastAttempt: 1 }), {
+      kind: 'settled',
+    })
   })
 
   it('counts a first delivery that left no trace as an attempt', () => {
@@ -39,7 +41,7 @@ describe('a claimed command', () => {
   })
 
   it('is exhausted after the last recorded attempt', () => {
-    const claim = claimJob(true, { ended: false, lastAttempt: ATTEMPTS_MAX })
+    const claim = claimJob(true, { ...unknown, lastAttempt: ATTEMPTS_MAX })
     assert.deepEqual(claim, { kind: 'exhausted', attempts: ATTEMPTS_MAX })
   })
 
@@ -47,12 +49,28 @@ describe('a claimed command', () => {
     let lastAttempt = 0
     let started = 0
     for (let delivery = 0; delivery < 20; delivery++) {
-      const claim = claimJob(delivery > 0, { ended: false, lastAttempt })
+      const claim = claimJob(delivery > 0, { ...unknown, lastAttempt })
       if (claim.kind !== 'run') continue
       started++
       if (claim.record) lastAttempt = claim.attempt
     }
     assert.equal(started, ATTEMPTS_MAX)
+  })
+})
+
+describe('a returned attempt', () => {
+  it('is not counted, however many there are', () => {
+    const returned = 50
+    assert.deepEqual(claimJob(true, { ended: false, lastAttempt: returned, returned }), {
+      kind: 'run',
+      attempt: returned + 1,
+      record: true,
+    })
+  })
+
+  it('leaves those that were lost counted', () => {
+    const history = { ended: false, lastAttempt: ATTEMPTS_MAX + 2, returned: 2 }
+    assert.deepEqual(claimJob(true, history), { kind: 'exhausted', attempts: ATTEMPTS_MAX })
   })
 })
 

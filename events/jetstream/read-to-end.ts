@@ -1,0 +1,29 @@
+/** Reads what a stream holds at this moment, once, and returns: no state is left on the server. */
+import type { JsMsg, OrderedConsumerOptions } from '@nats-io/jetstream'
+import type { Bus } from './bus.ts'
+
+const READ_EXPIRES_MS = 5_000
+const BATCH = 1_000
+
+export async function readToEnd(
+  bus: Bus,
+  stream: string,
+  options: Partial<OrderedConsumerOptions>,
+  onMessage: (message: JsMsg) => void,
+): Promise<void> {
+  const consumer = await bus.js.consumers.get(stream, options)
+  let pending = (await consumer.info(true)).num_pending
+  while (pending > 0) {
+    const batch = await consumer.fetch({ max_messages: BATCH, expires: READ_EXPIRES_MS })
+    let read = 0
+    for await (const message of batch) {
+      read++
+      pending = message.info.pending
+      onMessage(message)
+      if (pending === 0) break
+    }
+    // What was pending may have expired meanwhile.
+    if (read === 0) pending = (await consumer.info()).num_pending
+  }
+  await consumer.delete()
+}
