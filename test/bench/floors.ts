@@ -11,6 +11,7 @@ import { Client } from 'pg'
 import { RetentionPolicy, StorageType } from '@nats-io/jetstream'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { startEcho } from '#sandbox/echo.ts'
+import type { SandboxOptions } from '#sandbox/options.ts'
 import { load, startBareHttp } from './processes.ts'
 import { duration, times } from './scale.ts'
 import { summary, timed } from './summary.ts'
@@ -45,7 +46,7 @@ export interface Floors {
 export interface FloorsOptions {
   readonly natsUrl: string
   readonly databaseUrl: string
-  readonly cacheDir: string
+  readonly sandbox: SandboxOptions
 }
 
 export async function measureFloors(options: FloorsOptions): Promise<Floors> {
@@ -55,7 +56,7 @@ export async function measureFloors(options: FloorsOptions): Promise<Floors> {
     onStatus: () => undefined,
   })
   await using server = await startBareHttp()
-  const steps = (pauseMs: number) => measureSteps(bus, server.url, options.cacheDir, pauseMs)
+  const steps = (pauseMs: number) => measureSteps(bus, server.url, options.sandbox, pauseMs)
   const many = await load({ url: server.url, body, connections: 64, seconds: HTTP_SECONDS })
   return {
     tight: await steps(0),
@@ -69,7 +70,7 @@ export async function measureFloors(options: FloorsOptions): Promise<Floors> {
 async function measureSteps(
   bus: Bus,
   url: string,
-  cacheDir: string,
+  sandbox: SandboxOptions,
   pauseMs: number,
 ): Promise<Steps> {
   const http = await load({ url, body, connections: 1, seconds: HTTP_SECONDS, pauseMs })
@@ -77,8 +78,8 @@ async function measureSteps(
     http: http.p50,
     memoryPublish: await publish(bus, StorageType.Memory, pauseMs),
     fsyncedPublish: await publish(bus, StorageType.File, pauseMs),
-    nodejsEcho: await echo(cacheDir, 'nodejs', pauseMs),
-    pythonEcho: await echo(cacheDir, 'python', pauseMs),
+    nodejsEcho: await echo(sandbox, 'nodejs', pauseMs),
+    pythonEcho: await echo(sandbox, 'python', pauseMs),
   }
 }
 
@@ -99,11 +100,11 @@ async function publish({ jsm, rpc }: Bus, storage: StorageType, pauseMs: number)
 }
 
 async function echo(
-  cacheDir: string,
+  sandbox: SandboxOptions,
   runtime: 'nodejs' | 'python',
   pauseMs: number,
 ): Promise<number> {
-  await using process = await startEcho({ cacheDir }, runtime)
+  await using process = await startEcho(sandbox, runtime)
   return (await timed(TIMES, () => process.roundTrip(body), pauseMs)).p50
 }
 

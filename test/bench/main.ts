@@ -2,8 +2,8 @@
  * `npm run bench`: floors and ours in one run on one machine, as a table and as JSON.
  *
  * The machine's other work shows in every figure, so the ratios at the end are what to compare. The
- * JSON goes to the file named by `BENCH_JSON`, `bench.json` in the data folder by default. `BENCH_SCALE=0.05` is a twentieth of it
- * all, to see that it works.
+ * JSON goes to the file named by `BENCH_JSON`, `bench.json` in the data folder by default.
+ * `BENCH_SCALE=0.05` is a twentieth of it all, to see that it works.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus } from 'node:os'
