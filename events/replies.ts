@@ -9,6 +9,18 @@ export const REPLY_HEADER = 'Sluice-Reply'
 /** Epoch milliseconds. Later than this nobody waits: a call must not be started any more. */
 export const DEADLINE_HEADER = 'Sluice-Deadline'
 
+interface Delivered {
+  readonly headers?: { get(name: string): string } | undefined
+}
+
+/** Infinity if nothing was promised in time: only who waits for an answer sets one. */
+export function deadlineOf({ headers }: Delivered): number {
+  const deadline = headers?.get(DEADLINE_HEADER)
+  return deadline === undefined || deadline === '' ? Infinity : Number(deadline)
+}
+
+export const isPastDeadline = (message: Delivered) => deadlineOf(message) < Date.now()
+
 export interface FailureReply {
   readonly problem: { readonly code: string; readonly message: string; readonly details?: unknown }
 }
