@@ -2,9 +2,12 @@
 import { JetStreamApiError } from '@nats-io/jetstream'
 
 const CONSUMER_NOT_FOUND = 10014
+const CONSUMER_EXISTS = 10148
 const STREAM_NOT_FOUND = 10059
 
 export const isConsumerNotFound = (error: unknown) => hasCode(error, CONSUMER_NOT_FOUND)
+/** With other settings than those asked for. */
+export const isConsumerDifferent = (error: unknown) => hasCode(error, CONSUMER_EXISTS)
 export const isStreamNotFound = (error: unknown) => hasCode(error, STREAM_NOT_FOUND)
 
 function hasCode(error: unknown, code: number): boolean {

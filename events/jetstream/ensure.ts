@@ -13,7 +13,7 @@ import {
   type DurableConfig,
   type StreamSizes,
 } from '../streams.ts'
-import { isStreamNotFound } from './api-errors.ts'
+import { isConsumerDifferent, isStreamNotFound } from './api-errors.ts'
 import { BusError } from './bus.ts'
 
 /** All streams, and the durables without which a command would be acknowledged and dropped. */
@@ -57,11 +57,16 @@ function dropped(asked: Partial<StreamConfig>, echoed: StreamConfig): string[] {
     .map(([key]) => key)
 }
 
-/** Adding a durable that exists with the same settings is no change. */
+/** Adding a durable that exists with the same settings is no change; other settings are updated. */
 export async function ensureDurable(
   jsm: JetStreamManager,
   stream: string,
   config: DurableConfig,
 ): Promise<void> {
-  await jsm.consumers.add(stream, config)
+  try {
+    await jsm.consumers.add(stream, config)
+  } catch (error) {
+    if (!isConsumerDifferent(error)) throw error
+    await jsm.consumers.update(stream, config.durable_name, config)
+  }
 }

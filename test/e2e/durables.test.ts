@@ -1,0 +1,46 @@
+/** Every living function has its durable, whatever became of it; what belongs to none goes. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Appender } from '#events/jetstream/append.ts'
+import { ensureDurable } from '#events/jetstream/ensure.ts'
+import { COMMANDS, functionDurable, runtimeOfDurable } from '#events/streams.ts'
+import { quietLog } from '#test/support/quiet-log.ts'
+import { createDurables, GRACE_MS } from '../../apps/handler/durables.ts'
+import { createFunctionStore } from '../../apps/handler/function-store.ts'
+import { startNats } from '../support/nats.ts'
+import { openLog } from '../projections/fixture.ts'
+import { defined, deleted } from '../projections/happenings.ts'
+
+test('durables are kept complete, with the present concurrency, and orphans are cleared', async () => {
+  await using nats = await startNats()
+  await using world = await openLog(nats)
+  const { bus, payloads } = world
+  const store = createFunctionStore(bus, payloads, new Appender(bus.rpc, { giveUpAfterMs: 5_000 }))
+  const { keep } = createDurables({ bus, store, concurrency: 8, log: quietLog('handler') })
+  const durables = async () => {
+    const found = []
+    for await (const { name, config } of bus.jsm.consumers.list(COMMANDS)) {
+      if (name !== 'handler') found.push([name, config.max_ack_pending, runtimeOfDurable(config)])
+    }
+    return found.sort()
+  }
+
+  await world.say([defined(1), defined(2, 1, { runtime: 'nodejs' }), defined(3), deleted(3)])
+  // Of another concurrency; of a function that is gone; of one that never was.
+  for (const id of [2, 3, 4]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
+  await keep(Date.now())
+  assert.deepEqual(await durables(), [
+    ['fn-1', 8, 'python'],
+    ['fn-2', 8, 'nodejs'],
+    // It may be in the middle of its registration.
+    ['fn-4', 64, undefined],
+  ])
+
+  await world.say([defined(5)])
+  await bus.jsm.consumers.delete(COMMANDS, 'fn-1')
+  await keep(Date.now() + 2 * GRACE_MS)
+  assert.deepEqual(
+    (await durables()).map(([name]) => name),
+    ['fn-1', 'fn-2', 'fn-5'],
+  )
+})
