@@ -2,19 +2,27 @@
  * The sweeper: every accepted job ends, whatever was killed on the way.
  *
  * Invariants:
- * 1. A running job is overdue when its time-out and two leases are over: by then its command was
- *    delivered again and started anew, unless the command is gone.
- * 2. A pending job is lost when its function's durable has nothing waiting and nothing in flight,
- *    seen so in two sweeps in a row: the command is gone, so nobody will ever run it.
+ * 1. No job is ended while its command may still be run, however long that takes: an executor that
+ *    stands still, or is away, runs it when it is back. A command is gone when its function's durable
+ *    has nothing waiting and nothing in flight, or nothing that is as old as the job, seen so in two
+ *    sweeps in a row.
+ * 2. A running job is overdue when, moreover, its time-out and two leases are over. A call has no
+ *    command, so that is all that counts for it, unless older commands of its function still wait.
  * 3. An end that comes after all is dropped: the first one counts.
  */
-import { JetStreamApiError } from '@nats-io/jetstream'
 import { expired, failedJob, noRun } from '#domain/job.ts'
 import type { Appender } from '#events/jetstream/append.ts'
+import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { ACK_WAIT_MS, CALL_GRACE_MS, COMMANDS, EVENTS } from '#events/streams.ts'
-import { subjects } from '#events/subjects.ts'
+import {
+  ACK_WAIT_MS,
+  CALL_GRACE_MS,
+  COMMANDS,
+  EVENTS,
+  functionDurableName,
+} from '#events/streams.ts'
+import { filters, subjects } from '#events/subjects.ts'
 import { TIMEOUT_MS_MAX } from '#events/functions.ts'
 import type { Db } from '#projections/database.ts'
 import { overdueJobs, type UnfinishedJob } from '#projections/job-queries.ts'
@@ -23,7 +31,8 @@ import type { Log } from '#runtime/log.ts'
 const PAGE = 500
 /** Younger jobs are not looked at. */
 const YOUNG_MS = 30_000
-const CONSUMER_NOT_FOUND = 10014
+/** Clocks of edge and NATS server may differ by so much. */
+const CLOCK_SLACK_MS = 60_000
 
 export interface SweeperOptions {
   readonly db: Db
@@ -47,14 +56,14 @@ export class Sweeper {
   async sweep(nowMs: number): Promise<number> {
     const { db } = this.#options
     const pendingBefore = new Date(nowMs - YOUNG_MS).toISOString()
-    const drained = new Map<number, boolean>()
+    const oldest = new Map<number, number>()
     const suspects = new Set<number>()
     let ended = 0
     let after: UnfinishedJob | undefined
     for (;;) {
       const page = await overdueJobs(db, { pendingBefore, limit: PAGE, after })
       for (const job of page) {
-        if (await this.#isOverdue(job, nowMs, drained, suspects)) {
+        if (await this.#isOverdue(job, nowMs, oldest, suspects)) {
           await this.#end(job, nowMs)
           ended++
         }
@@ -69,28 +78,36 @@ export class Sweeper {
   async #isOverdue(
     job: UnfinishedJob,
     nowMs: number,
-    drained: Map<number, boolean>,
+    oldest: Map<number, number>,
     suspects: Set<number>,
   ): Promise<boolean> {
     if (job.status === 'running' && job.started_at !== null) {
       const allowedMs = (job.timeout_ms ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
-      return nowMs > Date.parse(job.started_at) + allowedMs
+      if (nowMs <= Date.parse(job.started_at) + allowedMs) return false
     }
-    let gone = drained.get(job.function_id)
-    if (gone === undefined) {
-      gone = await this.#isDrained(job.function_id)
-      drained.set(job.function_id, gone)
+    let oldestMs = oldest.get(job.function_id)
+    if (oldestMs === undefined) {
+      oldestMs = await this.#oldestCommand(job.function_id)
+      oldest.set(job.function_id, oldestMs)
     }
+    const gone = oldestMs > Date.parse(job.accepted_at) + CLOCK_SLACK_MS
     if (gone) suspects.add(job.job_id)
     return gone && this.#suspects.has(job.job_id)
   }
 
-  async #isDrained(functionId: number): Promise<boolean> {
+  /** When the oldest command of the function that is not done was stored; Infinity: there is none. */
+  async #oldestCommand(functionId: number): Promise<number> {
+    const { jsm } = this.#options.bus
     try {
-      const info = await this.#options.bus.jsm.consumers.info(COMMANDS, `fn-${functionId}`)
-      return info.num_pending + info.num_ack_pending === 0
+      const info = await jsm.consumers.info(COMMANDS, functionDurableName(functionId))
+      if (info.num_pending + info.num_ack_pending === 0) return Infinity
+      const message = await jsm.direct.getMessage(COMMANDS, {
+        seq: info.ack_floor.stream_seq + 1,
+        next_by_subj: filters.runJobsOf(functionId),
+      })
+      return message === null ? Infinity : message.time.getTime()
     } catch (error) {
-      if (error instanceof JetStreamApiError && error.code === CONSUMER_NOT_FOUND) return true
+      if (isConsumerNotFound(error)) return Infinity
       throw error
     }
   }

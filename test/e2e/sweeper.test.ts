@@ -1,0 +1,55 @@
+/** What the sweeper ends, and what it leaves to whoever holds the command. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ensureDurable } from '#events/jetstream/ensure.ts'
+import { Appender } from '#events/jetstream/append.ts'
+import { COMMANDS, functionDurable } from '#events/streams.ts'
+import { findJob } from '#projections/job-queries.ts'
+import { quietLog } from '#test/support/quiet-log.ts'
+import { Sweeper } from '../../apps/handler/sweeper.ts'
+import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
+import { defined, run, started } from '../projections/happenings.ts'
+
+const HOUR_MS = 3_600_000
+
+const NOW = new Date().toISOString()
+const justNow = (one: Said): Said => {
+  const data = { ...(one.message.data as object), accepted_at: NOW, started_at: NOW }
+  return { ...one, message: { ...one.message, data } }
+}
+
+test('a job ends as expired when its command is gone, and not before', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  for (const id of [1, 2, 3]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
+  await world.say([
+    ...[1, 2, 3].map((id) => defined(id)),
+    // Of function 1 everything waits, with an executor that stands still or is away.
+    ...[run(11, 1), started(11, 1), run(12, 1)].map(justNow),
+    // Calls of function 2: it has no commands. Of function 3 a command that is done.
+    ...[started(21, 2), run(31, 3), started(31, 3)].map(justNow),
+  ])
+  const consumer = await bus.js.consumers.get(COMMANDS, 'fn-3')
+  const message = await consumer.next({ expires: 5_000 })
+  assert.equal(await message?.ackAck(), true)
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const log = quietLog('sweeper')
+  const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: 30, log })
+  const later = Date.now() + HOUR_MS
+  assert.equal(await sweeper.sweep(later), 0, 'the first sweep only suspects')
+  assert.equal(await sweeper.sweep(later), 2)
+  await world.projected()
+  const statuses = async (...ids: number[]) =>
+    Promise.all(ids.map(async (id) => (await findJob(db, OWNER, id))?.status))
+  assert.deepEqual(await statuses(11, 12, 21, 31), ['running', 'pending', 'failed', 'failed'])
+
+  await bus.jsm.streams.purge(COMMANDS)
+  assert.equal(await sweeper.sweep(later), 0)
+  assert.equal(await sweeper.sweep(later), 2)
+  await world.projected()
+  assert.deepEqual(await statuses(11, 12), ['failed', 'failed'])
+})
