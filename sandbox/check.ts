@@ -5,8 +5,10 @@
  * 1. The process that parses never runs user code and never becomes a spare. It parses for
  *    everybody: the worst that a bug in a parser could do is to falsify another answer of this
  *    kind, and a source that does not parse fails in its own run as well.
- * 2. One source at a time, each with a time limit; whoever breaks the parser ends the process, and
- *    the next check gets a new one.
+ * 2. One source at a time per process, each with a time limit; whoever breaks the parser ends that
+ *    process only, and the next check gets a new one.
+ * 3. A second process stands beside the first, started when it is needed: a slow source holds up
+ *    nobody while the other one is free.
  */
 import { type CheckResult, LIMITS, type RuntimeName, SandboxError } from './contract.ts'
 import { encodeFrame, frameType } from './frames.ts'
@@ -14,29 +16,79 @@ import { LogBuffer } from './logs.ts'
 import { position } from './outcome.ts'
 import type { SandboxProcess } from './process.ts'
 
-const PARSE_TIMEOUT_MS = 3000
+/** Parsing takes milliseconds; python's compiler needs seconds for a source of a megabyte. */
+const PARSE_TIMEOUT_MS = 1000
+const PARSE_TIMEOUT_MS_PER_MIB: Readonly<Record<RuntimeName, number>> = {
+  python: 4000,
+  nodejs: 500,
+}
+const MIB = 1024 * 1024
 const CHECKS_PER_PROCESS = 1000
+const LANES = 2
+
+interface Lane {
+  process: SandboxProcess | undefined
+}
 
 export class Checker {
+  readonly #runtime: RuntimeName
   readonly #start: () => SandboxProcess
-  #process: SandboxProcess | undefined
-  #last: Promise<unknown> = Promise.resolve()
+  readonly #free: Lane[] = Array.from({ length: LANES }, () => ({ process: undefined }))
+  readonly #waiting = new Set<(lane: Lane) => void>()
+  #closed = false
 
-  constructor(start: () => SandboxProcess) {
+  constructor(runtime: RuntimeName, start: () => SandboxProcess) {
+    this.#runtime = runtime
     this.#start = start
   }
 
-  check(code: string): Promise<CheckResult> {
-    const turn = this.#last.then(() => this.#parse(code))
-    this.#last = turn.catch(() => undefined)
-    return turn
+  /** A check whose signal is aborted while it waits is not begun. */
+  async check(code: string, signal?: AbortSignal): Promise<CheckResult> {
+    signal?.throwIfAborted()
+    const lane = this.#free.pop() ?? (await this.#turn(signal))
+    try {
+      return await this.#parse(lane, code)
+    } finally {
+      this.#handOn(lane)
+    }
   }
 
-  async #parse(code: string): Promise<CheckResult> {
-    const process = await this.#ready()
+  /** Whoever waits is told so by the process that it gets no more. */
+  close(): void {
+    this.#closed = true
+  }
+
+  #turn(signal: AbortSignal | undefined): Promise<Lane> {
+    return new Promise((resolve, reject) => {
+      const give = (lane: Lane) => {
+        signal?.removeEventListener('abort', leave)
+        resolve(lane)
+      }
+      const leave = () => {
+        this.#waiting.delete(give)
+        reject(signal?.reason as Error)
+      }
+      signal?.addEventListener('abort', leave, { once: true })
+      this.#waiting.add(give)
+    })
+  }
+
+  #handOn(lane: Lane): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#free.push(lane)
+      return
+    }
+    this.#waiting.delete(next)
+    next(lane)
+  }
+
+  async #parse(lane: Lane, code: string): Promise<CheckResult> {
+    const process = await this.#ready(lane)
+    const mebibytes = Buffer.byteLength(code) / MIB
     const answer = await process.call({
       makeFrame: (id) => encodeFrame(frameType.check, id, code),
-      timeoutMs: PARSE_TIMEOUT_MS,
+      timeoutMs: PARSE_TIMEOUT_MS + mebibytes * PARSE_TIMEOUT_MS_PER_MIB[this.#runtime],
       logs: new LogBuffer(),
     })
     if (answer.kind === 'frame' && answer.frame.type === frameType.checked) {
@@ -45,28 +97,30 @@ export class Checker {
     }
     process.kill('retired')
     const cause = answer.kind === 'death' ? answer.death.cause : undefined
-    if (cause === 'closing') throw new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed.')
+    if (cause === 'closing') throw closedError()
     const how =
       cause === 'timeout' ? 'takes too long to parse' : 'cannot be parsed: it crashes the parser'
     return { ok: false, message: `The source ${how}.` }
   }
 
-  async #ready(): Promise<SandboxProcess> {
-    if (this.#process?.alive !== true) {
-      this.#process = this.#start()
-      try {
-        await this.#process.ready
-        const { cgroup } = this.#process
-        cgroup?.limit(LIMITS.memoryMbMax)
-      } catch (cause) {
-        throw new SandboxError('SANDBOX_FAILED', 'No process for a check could be started.', {
-          cause,
-        })
-      }
+  async #ready(lane: Lane): Promise<SandboxProcess> {
+    if (this.#closed) throw closedError()
+    if (lane.process?.alive === true) return lane.process
+    const process = this.#start()
+    lane.process = process
+    try {
+      await process.ready
+    } catch (cause) {
+      throw new SandboxError('SANDBOX_FAILED', 'No process for a check could be started.', {
+        cause,
+      })
     }
-    return this.#process
+    process.cgroup?.limit(LIMITS.memoryMbMax)
+    return process
   }
 }
+
+const closedError = () => new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed.')
 
 export type Checkers = Readonly<Record<RuntimeName, Checker>>
 

@@ -124,10 +124,11 @@ export interface Sandbox {
   /** Probes, then fills the pool of spares. Resolves when the first spare of each runtime waits. */
   start(): Promise<void>
   run(run: Run): Promise<RunResult>
-  /** Parses the source inside the sandbox without running it. */
-  check(runtime: RuntimeName, code: string): Promise<CheckResult>
-  /** Ends idle processes of a function's older versions (or of all versions). */
-  retire(functionId: number, olderThanVersion?: number): void
+  /**
+   * Parses the source inside the sandbox without running it. Aborted while it waits for its turn,
+   * it is not begun, and `check` rejects with the signal's reason.
+   */
+  check(runtime: RuntimeName, code: string, signal?: AbortSignal): Promise<CheckResult>
   stats(): SandboxStats
   /** Ends every process; runs in flight reject with a `SandboxError`. */
   close(): Promise<void>

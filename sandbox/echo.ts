@@ -21,7 +21,9 @@ export interface Echo extends AsyncDisposable {
 export async function startEcho(options: SandboxOptions, runtime: RuntimeName): Promise<Echo> {
   const ground = await layGround(resolveOptions(options))
   const process = startProcess(ground, {
-    ...{ runtime, memoryMb: MEMORY_MB, baseDataBytes: undefined },
+    runtime,
+    memoryMb: MEMORY_MB,
+    baseDataBytes: undefined,
     runnerPath: launches[runtime].echoPath,
     onTrouble: () => undefined,
   })

@@ -66,7 +66,10 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
     cgroups: isFull ? cgroups : undefined,
     interpreters: { python, nodejs },
     runnerPaths: { python: pythonRunner, nodejs: nodejsRunner },
-    ...{ bwrapPath, filterPath, user, mark },
+    bwrapPath,
+    filterPath,
+    user,
+    mark,
   }
 }
 
@@ -117,7 +120,10 @@ export function startProcess(ground: Ground, options: StartOptions): SandboxProc
     dataBytes,
   })
   return new SandboxProcess({
-    ...{ command, args, user: ground.user, memoryMb: options.memoryMb },
+    command,
+    args,
+    user: ground.user,
+    memoryMb: options.memoryMb,
     runnerPath: options.runnerPath ?? ground.runnerPaths[options.runtime],
     filterPath: ground.filterPath,
     onTrouble: options.onTrouble,

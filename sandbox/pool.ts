@@ -19,7 +19,9 @@ import type { Shelves } from './shelf.ts'
 const FREEZE_AFTER_MS = 50
 const FREEZE_SWEEP_MS = 25
 const EXPIRE_AFTER_MS = 10 * 60_000
-const EXPIRE_SWEEP_MS = 30_000
+/** For a version that is no longer the newest: what is left of its jobs is usually run in one go. */
+const SUPERSEDED_EXPIRE_AFTER_MS = 20_000
+const EXPIRE_SWEEP_MS = 10_000
 
 export interface Held {
   readonly process: SandboxProcess
@@ -44,7 +46,10 @@ interface Entry {
   readonly waiting: Waiter[]
   processes: number
   wanting: number
+  /** It serves no further run. */
   retired: boolean
+  /** A newer version of its function has run. */
+  superseded: boolean
 }
 
 export interface PoolOptions {
@@ -85,15 +90,6 @@ export class Pool {
     return held !== undefined
       ? this.#serve(held, run)
       : this.#wait(entry, run).then((given) => this.#serve(given, run))
-  }
-
-  retire(functionId: number, olderThanVersion = Infinity): void {
-    for (const entry of [...this.#entries.values()]) {
-      const { program } = entry
-      if (program.functionId === functionId && program.version < olderThanVersion) {
-        this.#retire(entry)
-      }
-    }
   }
 
   /** Ends the least recently used idle process; false if there is none. */
@@ -147,11 +143,32 @@ export class Pool {
       this.#retire(known)
     }
     const entry: Entry = {
-      ...{ key, program, memoryClassMb: launches[runtime].memoryClassOf(memoryMb) },
-      ...{ idle: [], waiting: [], processes: 0, wanting: 0, retired: false },
+      key,
+      program,
+      memoryClassMb: launches[runtime].memoryClassOf(memoryMb),
+      idle: [],
+      waiting: [],
+      processes: 0,
+      wanting: 0,
+      retired: false,
+      superseded: false,
     }
+    this.#supersede(entry)
     this.#entries.set(key, entry)
     return entry
+  }
+
+  /** Ends the idle processes of older versions; what still runs or waits there goes on. */
+  #supersede(entry: Entry): void {
+    const { owner, functionId, version } = entry.program
+    for (const other of this.#entries.values()) {
+      const { program } = other
+      if (program.functionId !== functionId || program.owner !== owner) continue
+      if (program.version > version) entry.superseded = true
+      if (program.version >= version) continue
+      other.superseded = true
+      for (const held of [...other.idle]) this.#discard(held, 'superseded')
+    }
   }
 
   #takeNow(entry: Entry): Held | undefined {
@@ -190,7 +207,8 @@ export class Pool {
         entry,
         resolve: (held) => (settle(), resolve(held)),
         reject: (reason) => (settle(), reject(reason)),
-        ...{ served: false, wanting: false },
+        served: false,
+        wanting: false,
       }
       run.signal?.addEventListener('abort', onAbort, { once: true })
       entry.waiting.push(waiter)
@@ -309,10 +327,10 @@ export class Pool {
   }
 
   #expire(): void {
-    const before = performance.now() - EXPIRE_AFTER_MS
+    const now = performance.now()
     for (const held of this.#idle) {
-      if (held.idleSince > before) break
-      this.#discard(held, 'expired')
+      const keptMs = held.entry.superseded ? SUPERSEDED_EXPIRE_AFTER_MS : EXPIRE_AFTER_MS
+      if (now - held.idleSince > keptMs) this.#discard(held, 'expired')
     }
   }
 }

@@ -71,12 +71,8 @@ class ProcessSandbox implements Sandbox {
     return this.#usable(run.program.runtime).pool.run(run)
   }
 
-  async check(runtime: RuntimeName, code: string): Promise<CheckResult> {
-    return this.#usable(runtime).checkers[runtime].check(code)
-  }
-
-  retire(functionId: number, olderThanVersion?: number): void {
-    this.#running?.pool.retire(functionId, olderThanVersion)
+  async check(runtime: RuntimeName, code: string, signal?: AbortSignal): Promise<CheckResult> {
+    return this.#usable(runtime).checkers[runtime].check(code, signal)
   }
 
   stats(): SandboxStats {
@@ -182,7 +178,7 @@ class ProcessSandbox implements Sandbox {
         this.#options.onEvent('process-ended', { why, functionId, version }),
     })
     const checker = (runtime: RuntimeName) =>
-      new Checker(() => this.#startProcess(ground, runtime, LIMITS.memoryMbDefault))
+      new Checker(runtime, () => this.#startProcess(ground, runtime, LIMITS.memoryMbDefault))
     const checkers = { python: checker('python'), nodejs: checker('nodejs') }
     this.#running = { ground, shelves, pool, checkers }
     shelves.fill()
@@ -193,7 +189,9 @@ class ProcessSandbox implements Sandbox {
 
   #startProcess(ground: Ground, runtime: RuntimeName, memoryMb: number): SandboxProcess {
     const process = startProcess(ground, {
-      ...{ runtime, memoryMb, baseDataBytes: this.#baseDataBytes[runtime] },
+      runtime,
+      memoryMb,
+      baseDataBytes: this.#baseDataBytes[runtime],
       onTrouble: (error) =>
         this.#options.onEvent('left-behind', {
           reason: error instanceof Error ? error.message : '',
@@ -222,6 +220,7 @@ class ProcessSandbox implements Sandbox {
     await this.#starting
     this.#running?.pool.close()
     this.#running?.shelves.close()
+    for (const runtime of runtimeNames) this.#running?.checkers[runtime].close()
     const processes = [...this.#processes]
     for (const process of processes) process.kill('closing')
     await Promise.all(processes.map((process) => process.removed.catch(() => {})))
@@ -231,12 +230,22 @@ class ProcessSandbox implements Sandbox {
 
 function probeRun(runtime: RuntimeName): Run {
   const program: Program = {
-    ...{ owner: '', functionId: 0, version: 0, runtime, code: probes[runtime], env: {} },
+    owner: '',
+    functionId: 0,
+    version: 0,
+    runtime,
+    code: probes[runtime],
+    env: {},
     memoryMb: LIMITS.memoryMbDefault,
   }
   const context = {
-    ...{ job_id: 0, function_id: 0, function_name: 'probe', function_version: 0, attempt: 1 },
-    ...{ deadline: new Date().toISOString(), traceparent: '' },
+    job_id: 0,
+    function_id: 0,
+    function_name: 'probe',
+    function_version: 0,
+    attempt: 1,
+    deadline: new Date().toISOString(),
+    traceparent: '',
   }
   return { program, context, event: 'null', timeoutMs: PROBE_TIMEOUT_MS }
 }

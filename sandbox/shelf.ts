@@ -81,7 +81,7 @@ export class Shelves {
     if (change === 1) this.#refill(shelf)
   }
 
-  /** Resolves when each shelf has been filled to its first spare. */
+  /** Starts what is missing on each shelf, as far as there is room; does not wait for it. */
   fill(): void {
     for (const shelf of this.#shelves.values()) this.#refill(shelf)
   }
@@ -97,9 +97,15 @@ export class Shelves {
     const key = `${runtime} ${memoryClassMb}`
     let shelf = this.#shelves.get(key)
     if (shelf === undefined) {
-      const lastAskedAt = -Infinity
-      const counters = { starting: 0, wanted: 0, lastAskedAt, lastFailure: undefined }
-      shelf = { runtime, memoryClassMb, spares: [], ...counters }
+      shelf = {
+        runtime,
+        memoryClassMb,
+        spares: [],
+        starting: 0,
+        wanted: 0,
+        lastAskedAt: -Infinity,
+        lastFailure: undefined,
+      }
       this.#shelves.set(key, shelf)
     }
     return shelf

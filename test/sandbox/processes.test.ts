@@ -145,15 +145,18 @@ for (const level of levels) {
       for (const run of await Promise.all([...running, behind])) assert.equal(resultOf(run), 1)
     })
 
-    test('a retired version starts anew, a newer one stays', async () => {
+    test('a newer version ends the idle processes of older ones, not of other functions', async () => {
       const old = program('nodejs', counting.nodejs)
       const young = { ...old, version: 2 }
-      for (const fn of [old, young]) assert.equal(resultOf(await rig.run(fn)), 1)
-      rig.sandbox.retire(old.functionId, 2)
-      assert.equal(resultOf(await rig.run(old)), 1)
-      assert.equal(resultOf(await rig.run(young)), 2)
-      rig.sandbox.retire(old.functionId)
+      const other = program('nodejs', counting.nodejs)
+      const foreign = { ...old, owner: 'somebody else' }
+      for (const fn of [old, other, foreign]) assert.equal(resultOf(await rig.run(fn)), 1)
+      const { idle } = rig.sandbox.stats()
       assert.equal(resultOf(await rig.run(young)), 1)
+      assert.equal(rig.sandbox.stats().idle, idle, 'one came, one went')
+      for (const fn of [other, foreign, young]) assert.equal(resultOf(await rig.run(fn)), 2)
+      assert.equal(resultOf(await rig.run(old)), 1, 'a job of the old version still runs')
+      assert.equal(resultOf(await rig.run(young)), 3, 'and leaves the new one alone')
     })
 
     test('user code does not run between calls', async () => {
