@@ -321,42 +321,5 @@ for (const level of levels) {
       assert.ok(usage.cpuMs >= 45 && usage.durationMs >= 45, JSON.stringify(usage))
       assert.ok(usage.memoryBytes > 1 << 20)
     })
-
-    test('a source is checked without being run', async () => {
-      const { sandbox } = rig
-      assert.deepEqual(await sandbox.check('python', 'print("no")\ndef handler(event): pass'), {
-        ok: true,
-      })
-      assert.deepEqual(await sandbox.check('nodejs', 'for (;;);\nexport default () => 1'), {
-        ok: true,
-      })
-      const python = await sandbox.check('python', 'def handler(event):\n    return (')
-      assert.deepEqual({ ...python, line: 2, column: 12 }, python)
-      const nodejs = await sandbox.check('nodejs', 'function handler() {\n  let 1x\n}')
-      assert.deepEqual({ ...nodejs, line: 2, column: 7 }, nodejs)
-      assert.equal((await sandbox.check('python', 'return 1')).ok, false)
-    })
-
-    test('a source that cannot define a handler is refused, one that might is not', async () => {
-      const { sandbox } = rig
-      assert.equal((await sandbox.check('python', 'x = 1')).ok, false)
-      assert.equal((await sandbox.check('nodejs', 'const x = 1')).ok, false)
-      assert.equal((await sandbox.check('python', 'exec("hand" + "ler = print")')).ok, true)
-      assert.equal((await sandbox.check('nodejs', 'eval("function handl" + "er() {}")')).ok, true)
-    })
-
-    test('a source made to break the parser is refused and the next one is checked', async () => {
-      const { sandbox } = rig
-      for (const runtime of ['python', 'nodejs'] as const) {
-        const bombs = [
-          '('.repeat(200_000),
-          '-'.repeat(400_000) + '1',
-          '['.repeat(90) + ']'.repeat(90) + '\n(',
-        ]
-        for (const bomb of bombs) assert.equal((await sandbox.check(runtime, bomb)).ok, false)
-        const good = runtime === 'python' ? 'def handler(event): pass' : 'function handler() {}'
-        assert.deepEqual(await sandbox.check(runtime, good), { ok: true })
-      }
-    })
   })
 }
