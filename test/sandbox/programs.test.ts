@@ -19,6 +19,21 @@ const handlers: readonly [RuntimeName, string, string][] = [
   ['python', 'an async function without asyncio', 'async def handler(event):\n    return event'],
   [
     'python',
+    'an async function that steps aside',
+    'import types\n@types.coroutine\ndef pause():\n    yield\nasync def handler(event):\n    await pause()\n    await pause()\n    return event',
+  ],
+  [
+    'python',
+    'a function that answers with something to wait for',
+    'class Later:\n    def __init__(self, event):\n        self.event = event\n    def __await__(self):\n        yield\n        return self.event\ndef handler(event):\n    return Later(event)',
+  ],
+  [
+    'python',
+    'an async function that imports its loop late',
+    'async def handler(event):\n    import asyncio\n    return await asyncio.create_task(asyncio.sleep(0, event))',
+  ],
+  [
+    'python',
     'a callable object',
     'class Handler:\n    def __call__(self, event, context):\n        return event\nhandler = Handler()',
   ],
@@ -258,6 +273,20 @@ for (const level of levels) {
         assert.equal(errorOf(await rig.run(fn)).message, '1')
         assert.equal(errorOf(await rig.run(fn)).message, '2')
       }
+    })
+
+    test('an async function that never waits costs no event loop, and leaks no context', async () => {
+      const code = `
+import contextvars, sys
+seen = contextvars.ContextVar('seen', default=0)
+async def handler(event):
+    seen.set(seen.get() + 1)
+    return [seen.get(), 'async' + 'io' in sys.modules]`
+      const fn = program('python', code)
+      for (let i = 0; i < 3; i += 1) assert.deepEqual(resultOf(await rig.run(fn)), [1, false])
+      const fails = 'async def handler(event):\n    raise ValueError("in a step")'
+      const error = errorOf(await rig.run(program('python', fails)))
+      assert.deepEqual([error.type, error.line], ['ValueError', 2])
     })
 
     test('numbers pass as text', async () => {
