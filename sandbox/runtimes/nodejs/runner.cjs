@@ -29,8 +29,7 @@ const fail = (call, began, error, kind = 'error') =>
 
 function run(call, event, context) {
   // What is measured is the user's code, not the runner around it.
-  const cpu = apply(cpuUsage, process, [])
-  cpuBefore = cpu.user + cpu.system
+  usageBefore = apply(resourceUsage, process, [])
   const began = now()
   pending = call
   pendingSince = began
