@@ -38,12 +38,34 @@ export const DEDUPE_WINDOW_MS = 120_000
 /** A caller waits no longer than this past the function's own time-out. */
 export const CALL_GRACE_MS = 10_000
 
+/**
+ * Room for calls on their way: 1,000 callers with the largest event that a message holds (larger
+ * ones lie in the object store), or all that one edge admits with 128 KiB each. The server sets it
+ * aside at once, so it must fit a small machine. What does not fit is dropped unsaid, since nobody
+ * is told that a call was taken: its caller gets an error when its time is over.
+ */
+export const CALLS_BYTES = 256 * 1024 ** 2
+
 export interface StreamSizes {
-  /** Bound of EVENTS, in bytes; the other streams take fractions of it. */
+  /** Bound of EVENTS, in bytes; the other streams and stores take fractions of it. */
   readonly maxBytes: number
 }
 
-export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<StreamConfig>[] {
+/** Of `maxBytes`. The sum is what a server must be able to set aside: `reservedBytes`. */
+const SHARES = { commands: 1 / 4, events: 1, dead: 1 / 16, definitions: 1 / 4, happenings: 1 / 4 }
+/** The counters of ids. */
+export const IDS_BYTES = 1024 ** 2
+
+export type Reserving = keyof typeof SHARES
+
+export const shareOf = ({ maxBytes }: StreamSizes, what: Reserving) =>
+  Math.floor(maxBytes * SHARES[what])
+
+/** What all streams and stores on disk may take together. */
+export const reservedBytes = ({ maxBytes }: StreamSizes) =>
+  IDS_BYTES + Object.values(SHARES).reduce((sum, share) => sum + Math.floor(maxBytes * share), 0)
+
+export function streamConfigs(sizes: StreamSizes): readonly Partial<StreamConfig>[] {
   const shared = { num_replicas: 1, duplicate_window: (DEDUPE_WINDOW_MS / 1_000) * SECOND_NS }
   return [
     {
@@ -56,7 +78,7 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       max_age: 7 * DAY_NS,
       // Servers from 2.15 on allow 1,000 unless told otherwise; there is one per function.
       max_consumers: 100_000,
-      max_bytes: Math.floor(maxBytes / 4),
+      max_bytes: shareOf(sizes, 'commands'),
       allow_atomic: true,
       allow_direct: true,
     },
@@ -69,8 +91,7 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       discard: DiscardPolicy.New,
       max_age: 60 * SECOND_NS,
       duplicate_window: 60 * SECOND_NS,
-      // More than all callers of an edge can fill, so it is never refused for want of room.
-      max_bytes: 1024 ** 3,
+      max_bytes: CALLS_BYTES,
       // The caller waits for the outcome; that the call was taken is of no use to it.
       no_ack: true,
     },
@@ -81,7 +102,7 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
-      max_bytes: maxBytes,
+      max_bytes: shareOf(sizes, 'events'),
       allow_atomic: true,
       allow_direct: true,
       allow_msg_ttl: true,
@@ -94,7 +115,7 @@ export function streamConfigs({ maxBytes }: StreamSizes): readonly Partial<Strea
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,
       max_age: 30 * DAY_NS,
-      max_bytes: Math.floor(maxBytes / 16),
+      max_bytes: shareOf(sizes, 'dead'),
     },
   ]
 }

@@ -17,7 +17,8 @@ const DEFAULT_CONCURRENT_REQUESTS = 2_048
 /** Runs of one function that may be in flight over all executors. */
 const DEFAULT_FUNCTION_CONCURRENCY = 64
 const DEFAULT_EVENT_TTL_DAYS = 30
-const DEFAULT_STREAM_BYTES = 1024 ** 3
+/** Ten million small jobs. The launcher sizes it by the volume of its own server instead. */
+const DEFAULT_STREAM_BYTES = 8 * 1024 ** 3
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]

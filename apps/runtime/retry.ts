@@ -1,4 +1,8 @@
-/** Tries again until it works or the process is asked to stop; says each failure once. */
+/**
+ * Tries again until it works or the process is asked to stop; says each failure. What a server
+ * refuses for good is not tried again: whoever starts us shall hear of it.
+ */
+import { isPermanent } from '#events/jetstream/api-errors.ts'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Log } from './log.ts'
 
@@ -18,6 +22,7 @@ export async function untilDone<T>(action: () => Promise<T>, options: RetryOptio
     try {
       return await action()
     } catch (error) {
+      if (isPermanent(error)) throw error
       log.warn('retrying', { what, delayMs: delay, error })
       await wait(delay, undefined, { signal })
     }

@@ -1,5 +1,6 @@
 /** What the server says no to, told apart in one place. */
 import { JetStreamApiError } from '@nats-io/jetstream'
+import { BusError } from './bus.ts'
 
 const CONSUMER_NOT_FOUND = 10014
 const CONSUMER_EXISTS = 10148
@@ -12,6 +13,15 @@ export const isStreamNotFound = (error: unknown) => hasCode(error, STREAM_NOT_FO
 
 function hasCode(error: unknown, code: number): boolean {
   return error instanceof JetStreamApiError && error.code === code
+}
+
+/** Memory or storage that the server may not set aside; a configuration that it does not take. */
+const REFUSED = new Set([10028, 10047, 10052])
+
+/** Said again, it is refused again: somebody has to change a setting. */
+export function isPermanent(error: unknown): boolean {
+  if (error instanceof BusError) return true
+  return error instanceof JetStreamApiError && REFUSED.has(error.code)
 }
 
 /** A bound of the stream, or of all that the server may store. */

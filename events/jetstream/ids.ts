@@ -9,6 +9,7 @@
  */
 import { Kvm, type KV } from '@nats-io/kv'
 import type { NatsConnection } from '@nats-io/nats-core'
+import { IDS_BYTES } from '../streams.ts'
 
 const BUCKET = 'ids'
 const BLOCK = 1_000
@@ -23,7 +24,7 @@ export interface Ids {
 }
 
 export async function openIds(nc: NatsConnection, kind: IdKind): Promise<Ids> {
-  const bucket = await new Kvm(nc).create(BUCKET, { history: 1, max_bytes: 1024 ** 2 })
+  const bucket = await new Kvm(nc).create(BUCKET, { history: 1, max_bytes: IDS_BYTES })
   return leaseBlocks(() => leaseBlock(bucket, kind))
 }
 

@@ -9,11 +9,12 @@
  *    once more: `sealJob` then says so without it, in the message itself. The read model has the
  *    input from the acceptance; only a rebuild after the command is gone shows the job without.
  */
-import { JetStreamApiError } from '@nats-io/jetstream'
+import { JetStreamApiError, jetstreamManager } from '@nats-io/jetstream'
 import { Objm, type ObjectStore } from '@nats-io/obj'
 import type { MsgHdrs, NatsConnection } from '@nats-io/nats-core'
 import type { Envelope } from '../envelope.ts'
 import type { JobEvent } from '../jobs.ts'
+import { shareOf } from '../streams.ts'
 import { saysFull } from './api-errors.ts'
 import { AppendError, type Append } from './append.ts'
 
@@ -45,14 +46,11 @@ export interface PayloadOptions {
 }
 
 export async function openPayloads(nc: NatsConnection, options: PayloadOptions): Promise<Payloads> {
-  const objm = new Objm(nc)
-  const max_bytes = Math.floor(options.maxBytes / 4)
-  const definitions = await objm.create('definitions', { max_bytes })
-  const happenings = await objm.create('happenings', {
-    max_bytes,
-    // A day longer than its message, so that a message never names what is gone.
-    ttl: (options.eventTtlDays + 1) * NANOS_PER_DAY,
-  })
+  const bucket = await bucketsOf(nc)
+  const definitions = await bucket('definitions', shareOf(options, 'definitions'))
+  // A day longer than its message, so that a message never names what is gone.
+  const ttl = (options.eventTtlDays + 1) * NANOS_PER_DAY
+  const happenings = await bucket('happenings', shareOf(options, 'happenings'), ttl)
   const stores: Readonly<Record<string, ObjectStore>> = { definitions, happenings }
 
   const put = async (store: string, name: string, body: string): Promise<Sealed> => {
@@ -102,6 +100,10 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
   }
 }
 
+/** Read again, it is no better: nobody will ever make sense of this message. */
+export const isUnreadable = (error: unknown): error is Error =>
+  error instanceof SyntaxError || error instanceof PayloadMissing
+
 const isInline = (body: string) =>
   body.length <= INLINE_BYTES_MAX / 3 || Buffer.byteLength(body) <= INLINE_BYTES_MAX
 
@@ -110,6 +112,21 @@ function notStored(error: unknown, name: string): AppendError {
   return new AppendError(isFull ? 'STREAM_FULL' : 'UNAVAILABLE', `${name} was not stored`, {
     cause: error,
   })
+}
+
+/** Makes a bucket, or gives one that exists the bounds that are configured now. */
+async function bucketsOf(nc: NatsConnection) {
+  const objm = new Objm(nc)
+  const jsm = await jetstreamManager(nc, { checkAPI: false })
+  return async (name: string, max_bytes: number, max_age = 0): Promise<ObjectStore> => {
+    const store = await objm.create(name, { max_bytes, ttl: max_age })
+    const stream = `OBJ_${name}`
+    const { config } = await jsm.streams.info(stream)
+    if (config.max_bytes !== max_bytes || config.max_age !== max_age) {
+      await jsm.streams.update(stream, { max_bytes, max_age })
+    }
+    return store
+  }
 }
 
 /** A message names a payload that the store does not hold. */

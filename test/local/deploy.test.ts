@@ -5,6 +5,8 @@ import { join, resolve } from 'node:path'
 import test from 'node:test'
 import { openBus } from '#events/jetstream/bus.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
+import { openPayloads } from '#events/jetstream/payloads.ts'
+import { resolveConfig } from '#runtime/config.ts'
 import { freePort } from '../../apps/local/free-port.ts'
 import { complete } from '../../apps/local/program.ts'
 import { provisionNatsServer } from '../../apps/local/provision/nats-server.ts'
@@ -15,7 +17,7 @@ import { TestServer } from '../support/server.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 const DEPLOY = resolve(import.meta.dirname, '../../deploy')
-const STREAM_BYTES = 1024 ** 3
+const STREAM_BYTES = resolveConfig({}).maxStreamBytes
 
 test('nats-server takes our settings, fsyncs every message and has room for our streams', async () => {
   await using directory = await tempDir('deploy')
@@ -43,6 +45,7 @@ test('nats-server takes our settings, fsyncs every message and has room for our 
   const url = `nats://sluice:${password}@127.0.0.1:${port}`
   await using bus = await openBus({ url, name: 'deploy', onStatus: () => {} })
   await ensureStreams(bus.jsm, { maxBytes: STREAM_BYTES })
+  await openPayloads(bus.nc, { maxBytes: STREAM_BYTES, eventTtlDays: 30 })
   const { body } = await fetchJson<{ config: { sync_always?: boolean; store_dir: string } }>(
     `http://127.0.0.1:${monitor}/jsz`,
   )

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
+import { reservedBytes } from '#events/streams.ts'
 import {
   aptSources,
   debianSuite,
@@ -12,7 +13,7 @@ import {
 } from '../../apps/local/provision/apt-sources.ts'
 import { provision } from '../../apps/local/provision/ladder.ts'
 import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
-import { natsConfig } from '../../apps/local/services/nats-server.ts'
+import { eventsBound, natsConfig } from '../../apps/local/services/nats-server.ts'
 import { quietLog } from '../support/quiet-log.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -188,4 +189,13 @@ test('the server fsyncs every message, listens on loopback and stays below the v
   assert.match(config, /max_file_store: 1000$/m)
   assert.match(config, /store_dir: "\/home\/a \\"quoted\\" home\/store"/)
   assert.match(config, /authorization \{ user: "sluice", password: "secret" \}/)
+})
+
+test('the log takes what suits the volume, with all that stands beside it', () => {
+  for (const gib of [0.25, 1, 4, 100, 252, 10_000]) {
+    const volume = gib * 1024 ** 3
+    const maxBytes = eventsBound(volume)
+    assert.ok(reservedBytes({ maxBytes }) < 0.5 * volume, `${gib} GiB`)
+    assert.ok(maxBytes >= Math.min(0.15 * volume, 64 * 1024 ** 3), `${gib} GiB`)
+  }
 })

@@ -8,6 +8,9 @@ import type { Supervised } from '../../apps/local/supervised.ts'
 import { quietLog } from './quiet-log.ts'
 import { tempDir } from './temp-dir.ts'
 
+/** Many platforms share a disk. */
+export const STREAM_BYTES = 1024 ** 3
+
 export interface TestPlatform extends AsyncDisposable {
   readonly url: string
   readonly natsUrl: string
@@ -38,7 +41,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
       home,
       host: '127.0.0.1',
       port: await freePort(),
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, MAX_STREAM_BYTES: String(STREAM_BYTES), ...options.env },
       log: quietLog('local'),
       forward: (line) => {
         lines.push(line)

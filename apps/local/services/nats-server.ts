@@ -10,6 +10,7 @@
 import { mkdir, readdir, stat, statfs, writeFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
+import { CALLS_BYTES } from '#events/streams.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Program } from '../program.ts'
 import { outliveLeftBehind } from './left-behind.ts'
@@ -17,7 +18,13 @@ import { outliveLeftBehind } from './left-behind.ts'
 const VOLUME_SHARE = 0.8
 const MEMORY_SHARE = 0.25
 /** A stream in memory reserves its bound at once: a smaller machine must be able to promise it too. */
-const LEAST_MEMORY_STORE = 1.25 * 1024 ** 3
+const LEAST_MEMORY_STORE = 2 * CALLS_BYTES
+/** Of the volume, for EVENTS: with all that stands beside it (`reservedBytes`), less than half. */
+const EVENTS_SHARE = 0.25
+const EVENTS_MAX = 64 * 1024 ** 3
+const EVENTS_MIN = 16 * 1024 ** 2
+/** So that a little more or less free space is not another bound at each start. */
+const EVENTS_STEP = 256 * 1024 ** 2
 
 export interface NatsOptions {
   /** The executable, 2.12 or newer. */
@@ -61,6 +68,18 @@ export function natsServer(options: NatsOptions): Program {
     isReady: (line) => line.includes('Server is ready'),
     onLine: (line) => logLine(line, log),
   }
+}
+
+/** The bound of EVENTS that suits the volume on which `directory` lies. */
+export async function eventsBoundFor(directory: string): Promise<number> {
+  await mkdir(directory, { recursive: true, mode: 0o700 })
+  return eventsBound(await volumeFor(directory))
+}
+
+export function eventsBound(volumeBytes: number): number {
+  const share = Math.floor(Math.min(EVENTS_MAX, EVENTS_SHARE * volumeBytes))
+  const stepped = share < EVENTS_STEP ? share : share - (share % EVENTS_STEP)
+  return Math.max(EVENTS_MIN, stepped)
 }
 
 interface ConfigValues extends Pick<NatsOptions, 'port' | 'password'> {
