@@ -21,8 +21,11 @@ import type { JsMsg } from '@nats-io/jetstream'
 import type { Runtime } from '#events/functions.ts'
 
 const APPEND_FOR_MS = 600_000
-/** Runs in flight get so long to finish when the process is asked to stop. */
-const FINISH_WITHIN_MS = 6_000
+/**
+ * Runs in flight get so long to finish when the process is asked to stop; then they are returned.
+ * The launcher leaves at least a second more, and who else stops us surely does too.
+ */
+const FINISH_WITHIN_MS = 4_000
 const HAND_BACK_AFTER_MS = 50
 /** Functions that all sleep may hold so many times the slots. */
 const CEILING_FACTOR = 8
