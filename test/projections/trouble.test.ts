@@ -4,6 +4,7 @@ import { applyBatch, Fenced } from '#projections/batch.ts'
 import { newClient } from '#projections/database.ts'
 import { functionMetrics } from '#projections/function-metrics.ts'
 import { findJob } from '#projections/job-queries.ts'
+import type { DeadLetter } from '#events/jetstream/dead.ts'
 import { signals, subjects } from '#events/subjects.ts'
 import { defined, later, run, succeeded } from './happenings.ts'
 import { openWorld, OWNER, type Said } from './fixture.ts'
@@ -67,7 +68,7 @@ test('what cannot be applied is put aside, and what stands around it is applied'
   const dead = await world.bus.jsm.streams.getMessage('DEAD', {
     last_by_subj: subjects.dead('COMMANDS', 'projector'),
   })
-  assert.equal(dead?.header.get('Sluice-Dead-Subject'), 'cmd.job.run.python.1')
+  assert.equal(dead?.json<DeadLetter>().data.subject, 'cmd.job.run.python.1')
   assert.equal(running.projector.stats().role, 'leader')
 })
 
