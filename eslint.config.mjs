@@ -29,20 +29,38 @@ const impure = {
   message: 'The domain is pure: no I/O, no clock, no random.',
 }
 
+/** What may be imported across the top folders, however it is spelt. */
+const mayImport = {
+  events: [],
+  domain: ['events'],
+  projections: ['events'],
+  sandbox: [],
+}
+const tops = [...Object.keys(mayImport), 'apps', 'test']
+const apps = ['edge', 'handler', 'executor', 'projector', 'local']
+
 /** An app may use the shared runtime but never another app; only apps/local composes them. */
-const appsMayNotMeet = ['edge', 'handler', 'executor', 'projector', 'local'].map((app) => ({
-  files: [`apps/${app}/**/*.ts`],
-  rules: {
-    'import-x/no-restricted-paths': [
-      'error',
-      {
-        zones: [
-          { target: `./apps/${app}`, from: './apps', except: [`./${app}`, './runtime'] },
-          { target: `./apps/${app}`, from: './test' },
-        ],
-      },
-    ],
-  },
+const zones = [
+  ...Object.entries(mayImport).flatMap(([top, allowed]) =>
+    tops
+      .filter((other) => other !== top && !allowed.includes(other))
+      .map((other) => ({ target: `./${top}`, from: `./${other}` })),
+  ),
+  { target: './apps', from: './test' },
+  { target: './apps/runtime', from: './apps', except: ['./runtime'] },
+  { target: './apps/runtime', from: './sandbox' },
+  ...apps.map((app) => ({
+    target: `./apps/${app}`,
+    from: './apps',
+    except: [`./${app}`, './runtime'],
+  })),
+  ...apps
+    .filter((app) => app !== 'executor')
+    .map((app) => ({ target: `./apps/${app}`, from: './sandbox' })),
+  { target: './apps/executor', from: './projections' },
+].map((zone) => ({
+  ...zone,
+  message: 'Imports point one way; see the layout in eslint.config.mjs.',
 }))
 
 export default tseslint.config(
@@ -60,6 +78,7 @@ export default tseslint.config(
       'no-console': 'error',
       'import-x/no-cycle': 'error',
       'import-x/no-self-import': 'error',
+      'import-x/no-restricted-paths': ['error', { zones, basePath: import.meta.dirname }],
       'max-lines': ['error', { max: 400 }],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }],
@@ -98,11 +117,14 @@ export default tseslint.config(
   },
   { files: ['projections/**/*.ts'], rules: onlyImports(['events']) },
   { files: ['sandbox/**/*.ts'], rules: onlyImports([]) },
-  ...appsMayNotMeet,
   {
     files: ['apps/**/*.ts'],
     ignores: ['apps/executor/**'],
     rules: onlyImports(['events', 'domain', 'projections', 'runtime']),
+  },
+  {
+    files: ['apps/executor/**/*.ts'],
+    rules: onlyImports(['events', 'domain', 'sandbox', 'runtime']),
   },
   {
     files: ['test/**/*.ts'],
