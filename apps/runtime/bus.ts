@@ -2,6 +2,7 @@
  * A process's connection to the log: connected, its streams made sure of, released at the end.
  * After a reconnection the streams are made sure of again, since CALLS lives in the server's memory.
  */
+import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
@@ -47,7 +48,8 @@ export async function connectBus(name: string, main: Main): Promise<Connection> 
     log,
     signal,
   })
-  const instance = `${hostname()}-${process.pid}`
+  // Containers may share a name, and each of them has its process 1.
+  const instance = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`
   const telemetry = stack.use(createTelemetry({ process: name, instance }))
   stack.use(serveMetrics(bus, telemetry))
   return {
