@@ -2,8 +2,10 @@
  * Queries of the read model `jobs` (`jobs.ts` has the row and the events that it applies).
  *
  * Invariant: none of them gets slower with history. A page is read off an index from its newest
- * end, what is overdue off a partial index of what is unfinished, and nothing is counted.
+ * end, what is overdue off a partial index of what is unfinished, and nothing is counted. Nor is an
+ * answer without bound: a page ends early where its results grow large.
  */
+import { sql } from 'kysely'
 import type { JobAccepted, JobLogLine, JobStatus } from '#events/jobs.ts'
 import type { Db } from './database.ts'
 import type { JobTable } from './jobs.ts'
@@ -54,14 +56,37 @@ export async function findJobLogs(db: Db, owner: string, id: number): Promise<Jo
     .executeTakeFirst()
 }
 
+/** Results of a page, as text. */
+const PAGE_BYTES_MAX = 8 * 1024 ** 2
+
+/** Where a job stands among those of its function. */
+export type JobPosition = Pick<JobSummary, 'accepted_at' | 'id'>
+
+export async function findJobPosition(
+  db: Db,
+  owner: string,
+  functionId: number,
+  id: number,
+): Promise<JobPosition | undefined> {
+  return db
+    .selectFrom('jobs')
+    .select(['accepted_at', 'id'])
+    .where('id', '=', id)
+    .where('function_id', '=', functionId)
+    .where('owner', '=', owner)
+    .executeTakeFirst()
+}
+
 export interface JobPageRequest {
-  /** Counts from 1. */
+  /** Counts from 1, below `before` if that is given. */
   readonly page: number
   readonly perPage: number
   readonly status?: JobStatus | undefined
+  readonly before?: JobPosition | undefined
 }
 
 export interface JobPage {
+  /** Fewer than asked for where their results are large, but one at least. */
   readonly jobs: readonly JobSummary[]
   readonly has_more: boolean
 }
@@ -71,7 +96,7 @@ export async function pageOfJobs(
   db: Db,
   owner: string,
   functionId: number,
-  { page, perPage, status }: JobPageRequest,
+  { page, perPage, status, before }: JobPageRequest,
 ): Promise<JobPage> {
   let keys = db
     .selectFrom('jobs')
@@ -83,15 +108,30 @@ export async function pageOfJobs(
     .offset((page - 1) * perPage)
     .limit(perPage + 1)
   if (status !== undefined) keys = keys.where('status', '=', status)
-  const rows = await db
+  if (before !== undefined) {
+    keys = keys.where((where) =>
+      where(where.refTuple('accepted_at', 'id'), '<', where.tuple(before.accepted_at, before.id)),
+    )
+  }
+  const sized = db
     .selectFrom(keys.as('page'))
     .innerJoin('jobs', 'jobs.id', 'page.id')
-    .select(summary)
+    .select(['jobs.id', sql<number>`count(*) over ()`.as('found'), bytesOfNewer.as('newer')])
+  const rows = await db
+    .selectFrom(sized.as('sized'))
+    .innerJoin('jobs', 'jobs.id', 'sized.id')
+    .select([...summary, 'sized.found'])
+    .where('sized.newer', '<', PAGE_BYTES_MAX)
     .orderBy('jobs.accepted_at', 'desc')
     .orderBy('jobs.id', 'desc')
+    .limit(perPage)
     .execute()
-  return { jobs: rows.slice(0, perPage), has_more: rows.length > perPage }
+  return { jobs: rows, has_more: Number(rows[0]?.found ?? 0) > rows.length }
 }
+
+/** Of the jobs before it on its page. */
+const bytesOfNewer = sql<number>`coalesce(sum(octet_length(jobs.result::text)) over (
+  order by jobs.accepted_at desc, jobs.id desc rows between unbounded preceding and 1 preceding), 0)`
 
 /** What its `job.failed` must carry, and what tells whether it is due. */
 export interface UnfinishedJob extends JobAccepted {

@@ -3,7 +3,7 @@ import { before, after, test } from 'node:test'
 import { sql } from 'kysely'
 import { openDatabase, type Database } from '#projections/database.ts'
 import { functionMetrics } from '#projections/function-metrics.ts'
-import { overdueJobs, pageOfJobs } from '#projections/job-queries.ts'
+import { findJobPosition, overdueJobs, pageOfJobs } from '#projections/job-queries.ts'
 import { migrate } from '#projections/migrate.ts'
 import { createDatabase, type TestDatabase } from '../support/postgres.ts'
 import { OWNER } from './fixture.ts'
@@ -42,6 +42,44 @@ test('pages follow each other, newest first, and the last one says so', async ()
     ids,
     Array.from({ length: 2_500 }, (_, n) => 2_500 - n),
   )
+})
+
+test('each page begins below the last job of the one before', async () => {
+  const ids: number[] = []
+  for (let last: number | undefined; ;) {
+    const before = last === undefined ? undefined : await findJobPosition(opened.db, OWNER, 1, last)
+    const request = { page: 1, perPage: 99, before }
+    const { jobs, has_more } = await pageOfJobs(opened.db, OWNER, 1, request)
+    ids.push(...jobs.map(({ id }) => id))
+    last = ids.at(-1)
+    if (!has_more) break
+  }
+  assert.deepEqual(
+    ids,
+    Array.from({ length: 2_500 }, (_, n) => 2_500 - n),
+  )
+  assert.equal(await findJobPosition(opened.db, 'somebody else', 1, 7), undefined)
+  assert.equal(await findJobPosition(opened.db, OWNER, 2, 7), undefined)
+})
+
+test('a page of large results ends early, and the next one goes on', async () => {
+  await sql`
+    insert into jobs (id, function_id, function_version, owner, runtime, status, attempt,
+      accepted_at, logs_truncated, input, logs, result)
+    select n, 3, 1, ${OWNER}, 'python', 'success', 1, timestamptz '2026-03-01 12:00Z', false,
+      'null', '[]', to_json(repeat('x', 3 * 1024 * 1024))
+    from generate_series(3001, 3007) n`.execute(opened.db)
+  const ids: number[][] = []
+  for (let last: number | undefined; ;) {
+    const before = last === undefined ? undefined : await findJobPosition(opened.db, OWNER, 3, last)
+    const request = { page: 1, perPage: 100, before }
+    const { jobs, has_more } = await pageOfJobs(opened.db, OWNER, 3, request)
+    ids.push(jobs.map(({ id }) => id))
+    last = jobs.at(-1)?.id
+    if (!has_more) break
+  }
+  assert.deepEqual(ids, [[3007, 3006, 3005], [3004, 3003, 3002], [3001]])
+  await sql`delete from jobs where function_id = 3`.execute(opened.db)
 })
 
 test('a page of one status holds that status only', async () => {
