@@ -159,6 +159,11 @@ export const expired = (afterMs: number): JobError => ({
   message: `Nobody ended the job within ${Math.round(afterMs / 1_000)} seconds.`,
 })
 
+export const unreadable = (reason: string): JobError => ({
+  code: 'UNREADABLE',
+  message: `What was accepted cannot be read any more: ${reason}`,
+})
+
 function accepted(job: JobAccepted): JobAccepted {
   const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
   return { job_id, function_id, function_version, runtime, owner, input, accepted_at }

@@ -48,6 +48,8 @@ export type JobErrorCode =
   | 'ATTEMPTS_EXHAUSTED'
   /** Nobody ran it in time. */
   | 'EXPIRED'
+  /** What was accepted cannot be read any more. */
+  | 'UNREADABLE'
 
 export interface JobError {
   readonly code: JobErrorCode

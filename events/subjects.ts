@@ -63,6 +63,13 @@ export function parseFunctionEvent(subject: string): FunctionSubject | undefined
   return { functionId: Number(match[1]), fact: match[2] as FunctionFact }
 }
 
+/** The function and runtime that a run command or a call names. */
+export function parseRun(subject: string): { runtime: Runtime; functionId: number } | undefined {
+  const match = /^(?:cmd\.job\.run|call)\.(\w+)\.(\d+)$/.exec(subject)
+  if (!match) return undefined
+  return { runtime: match[1] as Runtime, functionId: Number(match[2]) }
+}
+
 /**
  * One token for any text. What is a token already stays readable; all else becomes base64url behind
  * `--`, and so does what starts with `--` itself, so that no two texts share a token.

@@ -24,15 +24,16 @@ import type { FunctionVersion, Runtime } from '#events/functions.ts'
 import { jobMessageId, type JobEnded, type JobError, type Json, type RunJob } from '#events/jobs.ts'
 import { buryMessage } from '#events/jetstream/dead.ts'
 import type { Appender } from '#events/jetstream/append.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
+import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
 import { isPastDeadline, REPLY_HEADER } from '#events/replies.ts'
 import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
-import type { Definitions } from './definitions.ts'
+import { DefinitionMissing, type Definitions } from './definitions.ts'
 import { NOTHING, type HistoryOf } from './history.ts'
 import type { Leases } from './lease.ts'
 import type { Outcomes } from './outcomes.ts'
+import { giveUpUnreadable } from './unreadable.ts'
 
 const SOURCE = 'sluice/executor'
 /** A run that takes longer is shown as running; a shorter one costs one event only. */
@@ -74,12 +75,14 @@ export class Runs {
     try {
       const opening = payloads.open<RunJob>(message)
       const command = opening instanceof Promise ? await opening : opening
+      if (typeof command?.data?.job_id !== 'number') throw new SyntaxError('it names no job')
       await this.#settleCommand(message, command, free)
     } catch (error) {
       if (signal.aborted) {
         leases.handBack(message, 0)
         return
       }
+      if (isHopeless(error) && (await this.#giveUp(message, error))) return
       log.error('run_not_settled', { subject: message.subject, seq: message.seq, error })
       leases.handBack(message, TROUBLE_RETRY_MS)
     }
@@ -192,6 +195,20 @@ export class Runs {
     }
   }
 
+  /** Tells whether that was possible. */
+  async #giveUp(message: JsMsg, { message: reason }: Error): Promise<boolean> {
+    const { log } = this.#options
+    const about = { subject: message.subject, seq: message.seq }
+    try {
+      await giveUpUnreadable(message, reason, this.#options)
+      log.error('command_unreadable', { ...about, reason })
+      return true
+    } catch (error) {
+      log.warn('not_buried', { ...about, error })
+      return false
+    }
+  }
+
   async #exhaust(message: JsMsg, command: RunJob, attempts: number): Promise<void> {
     const { outcomes, appender, leases, log, runsTotal } = this.#options
     const error = exhausted(attempts)
@@ -234,5 +251,9 @@ const about = ({ data, correlationid }: RunJob) => ({
   functionId: data.function_id,
   correlationId: correlationid,
 })
+
+/** Nobody can ever run it. */
+const isHopeless = (error: unknown): error is Error =>
+  isUnreadable(error) || error instanceof DefinitionMissing
 
 const isWaitedFor = ({ headers }: JsMsg) => headers?.has(REPLY_HEADER) ?? false
