@@ -6,7 +6,9 @@
  * 2. A conflict means that somebody else was faster: reload, decide again.
  * 3. The durable of a function exists before its first event, so no run command can be lost.
  * 4. Every command is answered once it is decided; what could not be decided for want of a server
- *    is delivered again.
+ *    is delivered again. What nobody can read is buried.
+ * 5. A command is decided once. One that comes again is looked up among what has been decided since
+ *    it was sent: others may have changed the function in between.
  */
 import type { JsMsg } from '@nats-io/jetstream'
 import { decideFunction, functionState, nameHolder } from '#domain/function.ts'
@@ -19,9 +21,10 @@ import type {
   FunctionVersion,
   Runtime,
 } from '#events/functions.ts'
-import { AppendError } from '#events/jetstream/append.ts'
+import { AppendError, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
+import { buryMessage } from '#events/jetstream/dead.ts'
+import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
 import { REPLY_BYTES_MAX, REPLY_HEADER, type FunctionReply } from '#events/replies.ts'
 import type { Log } from '#runtime/log.ts'
 import type { FunctionStore, Newest } from './function-store.ts'
@@ -33,6 +36,7 @@ const SOURCE = 'sluice/handler'
 export interface FunctionCommandsOptions {
   readonly bus: Bus
   readonly payloads: Payloads
+  readonly appender: Appender
   readonly store: FunctionStore
   readonly checkSource: CheckSourceOf
   readonly ensureDurable: (functionId: number, runtime: Runtime) => Promise<void>
@@ -48,6 +52,7 @@ export function createFunctionCommands(options: FunctionCommandsOptions): Handle
   return async (message) => {
     try {
       const command = await payloads.open<FunctionCommand>(message)
+      if (!isFunctionCommand(command)) throw new SyntaxError('it is no function command')
       const about = {
         functionId: command.data.function_id,
         correlationId: command.correlationid,
@@ -56,24 +61,61 @@ export function createFunctionCommands(options: FunctionCommandsOptions): Handle
       if (Date.parse(command.data.deadline) < Date.now()) {
         log.warn('command_expired', about)
       } else {
-        const reply = await decided(command, options)
+        const reply = await decided(command, message.redelivered, options)
         log.info('command_decided', { ...about, ...('problem' in reply && reply) })
         answer(bus, message, reply)
       }
       message.ack()
     } catch (error) {
+      if (isUnreadable(error) && (await giveUp(message, error, options))) return
       log.error('command_failed', { subject: message.subject, seq: message.seq, error })
       message.nak(REDELIVER_AFTER_MS)
     }
   }
 }
 
+/** Tells whether that was possible. */
+async function giveUp(
+  message: JsMsg,
+  { message: reason }: Error,
+  { bus, appender, log }: FunctionCommandsOptions,
+): Promise<boolean> {
+  const { subject, seq } = message
+  const id = `${message.info.stream}:${seq}:handler:dead`
+  const saying = { source: SOURCE, time: new Date().toISOString() }
+  try {
+    await buryMessage(appender, message, reason, { ...saying, id })
+  } catch (error) {
+    log.warn('not_buried', { subject, seq, error })
+    return false
+  }
+  log.error('command_unreadable', { subject, seq, reason })
+  answer(bus, message, { problem: new Problem('INTERNAL', 'The command is unreadable.').data })
+  message.term('UNREADABLE')
+  return true
+}
+
+/** As much as it takes to decide; what it says was checked by whoever sent it. */
+function isFunctionCommand(command: FunctionCommand | null): command is FunctionCommand {
+  const { type, data } = command ?? {}
+  if (typeof data !== 'object' || typeof data.function_id !== 'number') return false
+  switch (type) {
+    case 'function.register':
+      return 'definition' in data && typeof data.definition === 'object'
+    case 'function.update':
+      return 'changes' in data && typeof data.changes === 'object'
+    default:
+      return type === 'function.delete'
+  }
+}
+
 async function decided(
   command: FunctionCommand,
+  again: boolean,
   options: FunctionCommandsOptions,
 ): Promise<FunctionReply> {
   try {
-    return await act(command, options)
+    return await act(command, again, options)
   } catch (error) {
     if (error instanceof Problem) return { problem: error.data }
     if (error instanceof AppendError && error.code === 'STREAM_FULL') {
@@ -85,11 +127,14 @@ async function decided(
 
 async function act(
   command: FunctionCommand,
+  again: boolean,
   { store, checkSource, ensureDurable }: FunctionCommandsOptions,
 ): Promise<FunctionReply> {
   let checked: string | undefined
   for (;;) {
     const { function_id, owner } = command.data
+    const before = again ? await store.decidedBy(command) : undefined
+    if (before !== undefined) return replyOf(before.seq, before.event)
     const newest = await store.loadFunction(function_id)
     const state = functionState(newest.event)
     const names = new Map<string, Newest<FunctionNameEvent>>()

@@ -2,11 +2,12 @@
  * Functions and their names as aggregates on EVENTS: loaded by their newest event, appended with
  * the expectation that it still is the newest. Read from the stream's leader, never from a replica.
  */
-import type { StoredMsg } from '@nats-io/jetstream'
-import type { FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
+import { DeliverPolicy, type JsMsg, type StoredMsg } from '@nats-io/jetstream'
+import type { FunctionCommand, FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
 import { AppendError, type Append, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters, subjects, type FunctionFact } from '#events/subjects.ts'
 
@@ -18,6 +19,8 @@ export interface Newest<Event> {
 
 export interface FunctionStore {
   loadFunction(functionId: number): Promise<Newest<FunctionEvent>>
+  /** The event with which this command was decided, if it was; looked for since it was sent. */
+  decidedBy(command: FunctionCommand): Promise<Newest<FunctionEvent> | undefined>
   loadName(owner: string, name: string): Promise<Newest<FunctionNameEvent>>
   /** All or none; rejects with an `AppendError` `CONFLICT` if an aggregate has moved on. */
   append(
@@ -31,6 +34,8 @@ export interface Expected {
   nameSeq(name: string): number
 }
 
+/** Clocks of edge and NATS server may differ by so much. */
+const CLOCK_SLACK_MS = 60_000
 /** Error code of a server that knows a message id of an atomic batch. */
 const REPEATED_IN_BATCH = 10201
 
@@ -81,6 +86,21 @@ export function createFunctionStore(
 
   return {
     loadFunction: (functionId) => newest(filters.functionEventsOf(functionId)),
+    decidedBy: async (command) => {
+      const stored: JsMsg[] = []
+      const sinceMs = Date.parse(command.time) - CLOCK_SLACK_MS
+      const options = {
+        filter_subjects: filters.functionEventsOf(command.data.function_id),
+        deliver_policy: DeliverPolicy.StartTime,
+        opt_start_time: new Date(sinceMs).toISOString(),
+      }
+      await readToEnd(bus, EVENTS, options, (message) => void stored.push(message))
+      for (const message of stored) {
+        const event = await payloads.open<FunctionEvent>(message)
+        if (event.causationid === command.id) return { seq: message.seq, event }
+      }
+      return undefined
+    },
     loadName: (owner, name) => newest(subjects.functionName(owner, name)),
     append: async (events, expected) => {
       const messages = await Promise.all(events.map((event) => toAppend(event, expected)))

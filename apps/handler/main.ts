@@ -38,6 +38,7 @@ async function serve(main: Main): Promise<void> {
   const handle = createFunctionCommands({
     bus,
     payloads,
+    appender,
     store,
     log,
     checkSource: createSourceCheck(bus, payloads, stack.use(watchPresence(bus))),
