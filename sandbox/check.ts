@@ -19,7 +19,7 @@ import type { SandboxProcess } from './process.ts'
 /** Parsing takes milliseconds; python's compiler needs seconds for a source of a megabyte. */
 const PARSE_TIMEOUT_MS = 1000
 const PARSE_TIMEOUT_MS_PER_MIB: Readonly<Record<RuntimeName, number>> = {
-  python: 4000,
+  python: 6000,
   nodejs: 500,
 }
 const MIB = 1024 * 1024
