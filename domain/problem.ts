@@ -7,6 +7,7 @@ export type ProblemCode =
   | 'INVALID_JSON'
   | 'INVALID_PARAMS'
   | 'CODE_INVALID'
+  | 'FORBIDDEN'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'PAYLOAD_TOO_LARGE'
   | 'NOT_FOUND'

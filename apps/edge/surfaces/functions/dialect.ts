@@ -10,6 +10,7 @@ const STATUS: Readonly<Record<ProblemCode, number>> = {
   INVALID_JSON: 400,
   INVALID_PARAMS: 400,
   CODE_INVALID: 400,
+  FORBIDDEN: 403,
   NOT_FOUND: 404,
   METHOD_NOT_ALLOWED: 405,
   NAME_TAKEN: 409,

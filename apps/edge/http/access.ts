@@ -1,0 +1,61 @@
+/**
+ * Who may speak to an edge that asks for no credentials: nobody whom a browser brings along.
+ *
+ * Invariants:
+ * 1. A request names this edge by a host that is known: a name that its owner points at loopback
+ *    (DNS rebinding) is refused, on every route.
+ * 2. What may change something comes from no foreign page: browsers say whence (`Origin`,
+ *    `Sec-Fetch-Site`), and a page cannot take that back. Programs say nothing, and may.
+ */
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '#domain/problem.ts'
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
+/** RFC 9110: a name, an IPv4 or a bracketed IPv6 address; perhaps a port. */
+const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
+const ORIGIN = /^https?:\/\/(?<name>[^/:[\]]+|\[[\da-f:]+\])(?::\d{1,5})?$/i
+/** Hosts that were found good, as they were spelt; few in practice, bounded in any case. */
+const REMEMBERED_MAX = 64
+
+/** Says why a request is refused. */
+export type Access = (incoming: IncomingMessage) => Problem | undefined
+
+/** `hosts`: names that pass besides those of loopback. */
+export function createAccess(hosts: Iterable<string>): Access {
+  const known = new Set([...hosts].map((host) => bracketed(host.toLowerCase())))
+  const good = new Set<string>()
+
+  return ({ method, headers }) => {
+    const { host = '' } = headers
+    if (!good.has(host)) {
+      const name = HOST.exec(host)?.groups?.['name']
+      if (name === undefined) {
+        return new Problem('INVALID_REQUEST', 'Host is missing or malformed.', { field: 'Host' })
+      }
+      if (!LOOPBACK.test(name) && !known.has(name.toLowerCase())) {
+        return new Problem('FORBIDDEN', 'Host does not name this server.', { field: 'Host' })
+      }
+      if (good.size < REMEMBERED_MAX) good.add(host)
+    }
+    if (method === 'GET' || method === 'HEAD') return undefined
+    const { origin } = headers
+    if (origin !== undefined && !isLoopbackOrigin(origin)) {
+      return new Problem('FORBIDDEN', 'Pages of other origins may not do this.', {
+        field: 'Origin',
+      })
+    }
+    if (headers['sec-fetch-site'] === 'cross-site') {
+      return new Problem('FORBIDDEN', 'Pages of other sites may not do this.', {
+        field: 'Sec-Fetch-Site',
+      })
+    }
+    return undefined
+  }
+}
+
+function isLoopbackOrigin(origin: string): boolean {
+  return LOOPBACK.test(ORIGIN.exec(origin)?.groups?.['name'] ?? '')
+}
+
+const bracketed = (host: string) =>
+  host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
