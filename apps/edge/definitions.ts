@@ -1,13 +1,17 @@
 /**
  * The functions as the edge needs them for every invocation, in memory: read from EVENTS at start,
  * kept current from there. How all edges stay in step: `agreement.ts`.
+ *
+ * Invariant: a definition that no reading can mend (its object is gone, it is no JSON) costs its own
+ * function, which is answered as unavailable, and nobody else's.
  */
 import type { JsMsg } from '@nats-io/jetstream'
 import { functionNotFound } from '#domain/function.ts'
+import { Problem } from '#domain/problem.ts'
 import type { FunctionEvent, FunctionVersion } from '#events/functions.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
+import { PayloadMissing, type Payloads } from '#events/jetstream/payloads.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
@@ -31,6 +35,7 @@ export interface DefinitionsOptions {
 export class Definitions implements AsyncDisposable {
   readonly #options: DefinitionsOptions
   readonly #functions = new Map<number, Defined>()
+  readonly #unreadable = new Set<number>()
   readonly #consumption: Consumption
   /** Messages are read one after another, also those that lie in the object store. */
   #reading: Promise<void> = Promise.resolve()
@@ -86,8 +91,9 @@ export class Definitions implements AsyncDisposable {
   /** The newest version; throws a `Problem` if there is none. */
   get(functionId: number, owner: string): Defined {
     const defined = this.#functions.get(functionId)
-    if (defined === undefined || defined.owner !== owner) throw functionNotFound(functionId)
-    return defined
+    if (defined !== undefined && defined.owner === owner) return defined
+    if (!this.#unreadable.has(functionId)) throw functionNotFound(functionId)
+    throw new Problem('UNAVAILABLE', `The definition of function ${functionId} cannot be read.`)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -96,14 +102,15 @@ export class Definitions implements AsyncDisposable {
   }
 
   async #read(message: JsMsg): Promise<void> {
-    const { payloads, log, signal } = this.#options
+    const { log, signal } = this.#options
     const about = parseFunctionEvent(message.subject)
     if (about?.fact === 'deleted') {
       this.#functions.delete(about.functionId)
+      this.#unreadable.delete(about.functionId)
     } else if (about !== undefined) {
-      const open = async () => payloads.open<FunctionEvent>(message)
+      const take = () => this.#take(message, about.functionId)
       try {
-        this.#define(await untilDone(open, { what: 'definition', log, signal }), message.seq)
+        await untilDone(take, { what: 'definition', log, signal })
       } catch (error) {
         if (!signal.aborted) throw error
         return
@@ -113,20 +120,32 @@ export class Definitions implements AsyncDisposable {
     this.#onRead(message.seq)
   }
 
+  /** Throws what another attempt may mend. */
+  async #take(message: JsMsg, functionId: number): Promise<void> {
+    const { payloads, log } = this.#options
+    let event: FunctionEvent | undefined
+    try {
+      event = await payloads.open<FunctionEvent>(message)
+      this.#define(event, message.seq)
+      this.#unreadable.delete(functionId)
+    } catch (error) {
+      // What was read and makes no definition will make none.
+      if (event === undefined && !isBad(error)) throw error
+      // An older version in its place would be a lie.
+      this.#functions.delete(functionId)
+      this.#unreadable.add(functionId)
+      log.error('definition_unreadable', { functionId, seq: message.seq, error })
+    }
+  }
+
   #define(event: FunctionEvent, seq: number): void {
     if (event.type === 'function.deleted') return
     const { definition, function_id } = event.data
     const params = definition.schema?.params
-    const validateEvent = params === undefined ? undefined : compiledLater(params)
+    const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
     this.#functions.set(function_id, { ...event.data, seq, validateEvent })
   }
 }
 
-/** Compiled when it is first needed: a start must not wait for the schemas of all functions. */
-function compiledLater(params: unknown): ValidateEvent {
-  let validate: ValidateEvent | undefined
-  return (event) => {
-    validate ??= eventValidator(params, 'schema.params')
-    validate(event)
-  }
-}
+/** Not there, or no JSON. */
+const isBad = (error: unknown) => error instanceof PayloadMissing || error instanceof SyntaxError

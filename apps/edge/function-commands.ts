@@ -23,6 +23,7 @@ import { REPLY_HEADER, type FailureReply, type FunctionReply } from '#events/rep
 import { EVENTS } from '#events/streams.ts'
 import { subjects, type FunctionVerb } from '#events/subjects.ts'
 import type { Agreement } from './agreement.ts'
+import type { LogRoom } from './log-room.ts'
 import type { ReadModel } from './read-model.ts'
 
 const DECIDE_WITHIN_MS = 12_000
@@ -35,6 +36,7 @@ export interface FunctionCommandsOptions {
   readonly appender: Appender
   readonly agreement: Agreement
   readonly readModel: ReadModel
+  readonly room: LogRoom
 }
 
 type DataOf<Command extends FunctionCommand> = Omit<Command['data'], 'deadline'>
@@ -49,7 +51,7 @@ export type SendFunctionCommand = <Command extends FunctionCommand>(
 ) => Promise<FunctionVersion | undefined>
 
 export function createFunctionCommands(options: FunctionCommandsOptions): SendFunctionCommand {
-  const { bus, payloads, appender, agreement, readModel } = options
+  const { bus, payloads, appender, agreement, readModel, room } = options
 
   const versionAt = async (seq: number): Promise<FunctionVersion | undefined> => {
     const message = await bus.jsm.streams.getMessage(EVENTS, { seq })
@@ -59,6 +61,7 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
   }
 
   return async (type, data, cause) => {
+    room.require()
     const verb = type.slice('function.'.length) as FunctionVerb
     const now = Date.now()
     const deadline = new Date(now + DECIDE_WITHIN_MS - MARGIN_MS).toISOString()
@@ -72,8 +75,8 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
       },
     )
     const subject = subjects.functionCommand(verb)
+    const { payload, headers = [] } = await stored(payloads.seal(command, 'as-long-as-the-log'))
     const { inbox, reply } = bus.rpc.expect(subject, DECIDE_WITHIN_MS)
-    const { payload, headers = [] } = await payloads.seal(command, 'as-long-as-the-log')
     await stored(
       appender.append({
         subject,
@@ -90,13 +93,12 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
 }
 
 /** Translates what the log says no to. */
-export async function stored<T>(appending: Promise<T>): Promise<T> {
+export async function stored<T>(storing: Promise<T> | T): Promise<T> {
   try {
-    return await appending
+    return await storing
   } catch (error) {
     if (!(error instanceof AppendError)) throw error
-    const message =
-      error.code === 'STREAM_FULL' ? 'The command log is full.' : 'The command log is out of reach.'
+    const message = error.code === 'STREAM_FULL' ? 'The log is full.' : 'The log is out of reach.'
     throw new Problem('UNAVAILABLE', message, undefined, { cause: error })
   }
 }

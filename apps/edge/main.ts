@@ -3,6 +3,7 @@
  * never runs user code. Start as many as there are cores to spare.
  */
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { sql } from 'kysely'
@@ -18,10 +19,13 @@ import { untilDone } from '#runtime/retry.ts'
 import { Agreement } from './agreement.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
+import { createAccess } from './http/access.ts'
 import { discardRest } from './http/body.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { serveHttp } from './http/server.ts'
 import { Invocations } from './invocations.ts'
+import { LogRoom } from './log-room.ts'
+import { LAMBDA_HOSTS } from './operations/health.ts'
 import { mountOperations } from './operations/mount.ts'
 import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
@@ -49,8 +53,9 @@ async function serve(main: Main): Promise<void> {
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
   const appender = new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
   const queries = new Queries(database.db, readModel)
-  const invocations = new Invocations({ bus, payloads, appender, jobIds })
-  const send = createFunctionCommands({ bus, payloads, appender, agreement, readModel })
+  const room = stack.use(new LogRoom(bus, log))
+  const invocations = new Invocations({ bus, payloads, appender, jobIds, room, log })
+  const send = createFunctionCommands({ bus, payloads, appender, agreement, readModel, room })
 
   const app = new Hono<{ Bindings: HttpBindings }>()
   const admission = new Admission(config.maxConcurrentRequests)
@@ -67,13 +72,14 @@ async function serve(main: Main): Promise<void> {
     projected: () => new Map(Object.entries(readModel.positions)),
   })
   app.notFound(async (context) => {
-    await discardRest(context.env.incoming)
+    const { incoming } = context.env
+    await discardRest(incoming)
     telemetry.recordRequest(context.req.method, undefined, 404, 0)
-    return refuse(new Problem('NOT_FOUND', 'There is nothing at this path.'), context)
+    return refusal(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
   })
   app.onError((error, context) => {
     log.error('request_failed', { path: context.req.path, error })
-    return refuse(asProblem(error), context)
+    return refusal(asProblem(error), context.env.incoming)
   })
   telemetry.gauge('sluice_http_requests_in_progress', 'Requests in progress.', () => [
     { value: admission.current },
@@ -81,22 +87,42 @@ async function serve(main: Main): Promise<void> {
 
   connection.announce(() => ({ defined: definitions.position }))
   const { host } = config
+  const access = createAccess([host, ...LAMBDA_HOSTS])
   const server = await serveHttp({
     host,
     port: config.port,
     fetch: app.fetch,
-    malformed: (status) => {
-      const problem = new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
-      return dialect.render(problem, randomUUID()).body ?? String(status)
+    refuse: (incoming) => {
+      const problem = access(incoming)
+      if (problem === undefined) return undefined
+      const { code, message } = problem
+      log.info('request_refused', { requestId: requestIdOf(incoming), code, message })
+      telemetry.recordRequest(
+        incoming.method ?? '',
+        undefined,
+        dialect.render(problem, '').status,
+        0,
+      )
+      return discardRest(incoming).then(() => refusal(problem, incoming))
     },
+    failed: (error, isClients) => {
+      if (isClients) return refusal(notUnderstood())
+      log.error('request_failed', { error })
+      return refusal(asProblem(error))
+    },
+    malformed: (status) => dialect.render(notUnderstood(), randomUUID()).body ?? String(status),
   })
   stack.use(server)
   const shown = host.includes(':') ? `[${host}]` : host
   log.info('ready', { url: `http://${shown}:${server.port}`, functions: definitions.size })
 }
 
-function refuse(problem: Problem, { env: { incoming } }: { env: HttpBindings }): Response {
-  const requestId = requestIdOf(incoming)
+function notUnderstood(): Problem {
+  return new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
+}
+
+function refusal(problem: Problem, incoming?: IncomingMessage): Response {
+  const requestId = incoming === undefined ? randomUUID() : requestIdOf(incoming)
   const answer = functionsDialect.render(problem, requestId)
   return respond(answer, requestId, functionsDialect.contentType, incoming)
 }

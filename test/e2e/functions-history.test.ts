@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
 import { FunctionsApi, type Job } from './functions-api.ts'
 
 interface Page {
@@ -9,6 +10,7 @@ interface Page {
   readonly page: number
   readonly per_page: number
   readonly has_more: boolean
+  readonly next_before?: number
 }
 
 const FAILS_AT_ODD = 'def handler(event):\n    assert event["n"] % 2 == 0\n    return event["n"]'
@@ -75,4 +77,51 @@ test('metrics count each end once, in the units of the document', async () => {
   assert.ok(cpu > 0 && cpu <= 110, metrics.cpu_usage)
   const memory = parseFloat(metrics.memory_usage)
   assert.ok(memory >= 40 && memory <= 128, metrics.memory_usage)
+})
+
+test('a cursor reads on below a job, and far pages ask for one', async () => {
+  const id = await api.register()
+  const other = await api.register()
+  const stranger = await api.call(other)
+  const made: number[] = []
+  for (let n = 0; n < 5; n++) made.unshift((await api.call(id, n)).id)
+  const seen: number[] = []
+  for (let query = '?per_page=2'; ;) {
+    const page = await api.data<Page>(200, `/functions/${id}/jobs${query}`)
+    seen.push(...page.jobs.map((job) => job.id))
+    assert.equal(page.next_before, page.has_more ? seen.at(-1) : undefined)
+    if (!page.has_more) break
+    query = `?per_page=2&before=${page.next_before}`
+  }
+  assert.deepEqual(seen, made)
+  for (const before of ['x', '0', '-1', '', String(stranger.id), '900000000']) {
+    const { details } = await api.refusal(400, `/functions/${id}/jobs?before=${before}`)
+    assert.equal(details['field'], 'before')
+  }
+  assert.deepEqual(await api.jobs(id, '?page=100'), [])
+  const { message } = await api.refusal(400, `/functions/${id}/jobs?page=101`)
+  assert.match(message, /before=/)
+})
+
+test('the log of the edge says which request made which job', async () => {
+  const id = await api.register()
+  const bad = await api.register({ code: 'def handler(event): return 1 / 0' })
+  const headers = { 'x-request-id': 'logged-call' }
+  const failed = await api.call(bad, {}, headers)
+  const accepted = await api.accept(id, {}, { ...headers, prefer: 'respond-async' })
+  for (const [job, event, status, functionId] of [
+    [failed, 'job_ended', 'failed', bad],
+    [accepted, 'job_accepted', 'pending', id],
+  ] as const) {
+    const line = await until(() =>
+      platform.lines
+        .filter((text) => text.includes(`"event":"${event}"`))
+        .map((text) => JSON.parse(text) as Record<string, unknown>)
+        .find(({ jobId }) => jobId === job.id),
+    )
+    const { level, requestId, correlationId, durationMs, ...rest } = line
+    assert.deepEqual([level, requestId, correlationId], ['info', 'logged-call', 'logged-call'])
+    assert.deepEqual([rest['status'], rest['functionId']], [status, functionId])
+    assert.equal(typeof durationMs, 'number')
+  }
 })

@@ -80,21 +80,97 @@ test('HEAD answers as GET does, without the body', async () => {
   }
 })
 
+const HOSTS: readonly [string, number][] = [
+  ['localhost', 200],
+  ['LOCALHOST:1', 200],
+  ['127.0.0.1:8000', 200],
+  ['[::1]:8000', 200],
+  ['api.lambda-microservice.example.com', 200],
+  ['rebound.example', 403],
+  ['127.0.0.1.rebound.example:8000', 403],
+  ['localhost.rebound.example', 403],
+  ['[', 400],
+  ['localhost:port', 400],
+  ['user@localhost', 400],
+  ['', 400],
+]
+
+for (const [host, status] of HOSTS) {
+  test(`a request to the host ${host || '(none)'} is ${status} on every route`, async () => {
+    for (const path of ['/functions', '/health', '/metrics', '/nowhere']) {
+      const answer = await speak(
+        `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      )
+      if (status === 200) {
+        assert.equal(answer.status, path === '/nowhere' ? 404 : 200)
+        continue
+      }
+      assert.equal(answer.status, status)
+      const { code, details } = refusalOf(JSON.parse(answer.body) as Envelope)
+      assert.equal(code, status === 403 ? 'FORBIDDEN' : 'INVALID_REQUEST')
+      assert.ok(details['request_id'])
+    }
+  })
+}
+
+test('a request without a host is refused in the format of the surface', async () => {
+  const answer = await speak('GET /functions HTTP/1.1\r\nConnection: close\r\n\r\n')
+  assert.equal(answer.status, 400)
+  assert.equal(refusalOf(JSON.parse(answer.body) as Envelope).code, 'INVALID_REQUEST')
+})
+
+const WHENCE: readonly [Readonly<Record<string, string>>, number][] = [
+  [{ origin: 'https://page.example' }, 403],
+  [{ origin: 'http://localhost.page.example' }, 403],
+  [{ origin: 'http://127.0.0.1@page.example' }, 403],
+  [{ origin: 'null' }, 403],
+  [{ 'sec-fetch-site': 'cross-site' }, 403],
+  [{ origin: 'http://localhost:8000', 'sec-fetch-site': 'same-origin' }, 200],
+  [{ origin: 'http://[::1]:3000', 'sec-fetch-site': 'same-site' }, 200],
+]
+
+for (const [headers, status] of WHENCE) {
+  test(`an invocation with ${JSON.stringify(headers)} is ${status}`, async () => {
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    const head = `Host: localhost\r\nConnection: close\r\n${lines.join('')}`
+    const { body, ...answer } = await speak(
+      `POST /functions/${id}/invoke HTTP/1.1\r\n${head}Content-Length: 0\r\n\r\n`,
+    )
+    assert.equal(answer.status, status)
+    if (status === 403) assert.equal(refusalOf(JSON.parse(body) as Envelope).code, 'FORBIDDEN')
+    // A page may read what its browser lets it read.
+    const read = await speak(`GET /functions/${id} HTTP/1.1\r\n${head}\r\n`)
+    assert.equal(read.status, 200)
+  })
+}
+
+test('a foreign page starts no job', async () => {
+  const watched = await api.register()
+  const headers = { origin: 'https://page.example' }
+  const answer = await api.ask(`/functions/${watched}/invoke`, { json: {}, headers })
+  assert.equal(answer.status, 403)
+  assert.deepEqual(await api.jobs(watched), [])
+})
+
 const BROKEN: readonly [string, number, string][] = [
   ['no request line', 400, 'what is this\r\n\r\n'],
-  ['a header without a colon', 400, 'GET / HTTP/1.1\r\nHost: a\r\nbroken\r\n\r\n'],
+  ['a header without a colon', 400, 'GET / HTTP/1.1\r\nHost: localhost\r\nbroken\r\n\r\n'],
   [
     'two lengths',
     400,
-    'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
+    'POST /functions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{}',
   ],
   [
     'a length and chunks at once',
     400,
-    'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    'POST /functions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
   ],
-  ['headers past 16 KiB', 431, `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`],
-  ['a URL past 16 KiB', 431, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`],
+  [
+    'headers past 16 KiB',
+    431,
+    `GET / HTTP/1.1\r\nHost: localhost\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+  ],
+  ['a URL past 16 KiB', 431, `GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n`],
 ]
 
 for (const [what, status, bytes] of BROKEN) {
@@ -111,16 +187,16 @@ for (const [what, status, bytes] of BROKEN) {
 test('a body that breaks off takes nobody else with it', async () => {
   const { hostname, port } = new URL(platform.url)
   const socket = connect(Number(port), hostname)
-  const head = `POST /functions/${id}/invoke HTTP/1.1\r\nHost: a\r\nContent-Type: application/json`
+  const head = `POST /functions/${id}/invoke HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json`
   socket.write(`${head}\r\nContent-Length: 100\r\n\r\n{"a":`)
   socket.destroySoon()
   assert.equal((await api.call(id, { still: 'here' })).status, 'success')
 })
 
 test('a refused body is not taken for the next request of its connection', async () => {
-  const inner = 'GET /functions HTTP/1.1\r\nHost: a\r\n\r\n'
-  const head = 'POST /functions HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain'
-  const next = 'GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  const inner = 'GET /functions HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  const head = 'POST /functions HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain'
+  const next = 'GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
   const answer = await speakWhole(
     `${head}\r\nContent-Length: ${inner.length}\r\n\r\n${inner}${next}`,
   )

@@ -18,14 +18,14 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
   return parseJson(await readText(incoming, maxBytes))
 }
 
-/** An absent body is `undefined`. */
-export async function readOptionalJson(
+/** JSON text that is not yet understood; an absent body is `undefined`. */
+export async function readOptionalText(
   incoming: IncomingMessage,
   maxBytes: number,
-): Promise<Json | undefined> {
+): Promise<string | undefined> {
   if (!hasBody(incoming)) return undefined
   const text = await readText(incoming, maxBytes)
-  return text === '' ? undefined : parseJson(text)
+  return text === '' ? undefined : text
 }
 
 /**
@@ -108,7 +108,7 @@ function tooLarge(maxBytes: number): Problem {
   })
 }
 
-function parseJson(text: string): Json {
+export function parseJson(text: string): Json {
   if (text.trim() === '') throw new Problem('INVALID_JSON', 'The body is empty.')
   requireDepth(text)
   let value: Json

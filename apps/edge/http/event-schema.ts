@@ -3,11 +3,12 @@
  *
  * Invariants:
  * 1. A user's schema cannot hurt the edge: its size is bounded, its patterns run on a linear-time
- *    engine, it fetches nothing and answers at once; whatever can still grow faster than the body
- *    (references, patterns, comparisons of all with all) runs under a deadline.
+ *    engine, it fetches nothing and answers at once. Whatever can grow faster than the body
+ *    (references, patterns, comparisons of all with all) runs under a deadline, and so does a plain
+ *    schema on a large body: each branch of it may be tried, and told as an error, on each value.
  * 2. Names that every JavaScript object has (`constructor`) are properties only where given.
  */
-import { Ajv, type ValidateFunction } from 'ajv/dist/ajv.js'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv/dist/ajv.js'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { RE2JS } from 're2js'
@@ -16,10 +17,13 @@ import { bounded } from './bounded.ts'
 import { fieldProblem } from './validate.ts'
 
 const SCHEMA_CHARS_MAX = 64 * 1024
-/** A plain schema up to this size is applied without a deadline. */
-const PLAIN_CHARS_MAX = 2 * 1024
+/**
+ * Characters of a plain schema times those of a body, up to which it is applied without a deadline:
+ * a millisecond or two at worst.
+ */
+const PLAIN_WORK_MAX = 256 * 1024
 const COMPILE_WITHIN_MS = 1_000
-const APPLY_WITHIN_MS = 250
+const APPLY_WITHIN_MS = 100
 const COSTLY = /"(?:\$ref|\$dynamicRef|\$recursiveRef|pattern|patternProperties|uniqueItems)":/
 
 const DRAFTS = {
@@ -30,7 +34,8 @@ const DRAFTS = {
 type Draft = keyof typeof DRAFTS
 const DEFAULT_DRAFT: Draft = 'https://json-schema.org/draft/2020-12/schema'
 
-export type ValidateEvent = (event: unknown) => void
+/** `chars`: of the event's own JSON text. */
+export type ValidateEvent = (event: unknown, chars: number) => void
 
 /** ajv tells patterns apart by their text. */
 const linear = Object.assign(
@@ -61,21 +66,34 @@ export function requireUsable(schema: unknown, field: string): void {
   }
 }
 
-/** Of a schema that has passed `requireUsable`. */
+/**
+ * Of a schema that has passed `requireUsable`. Compiled when it is first needed: a start must not
+ * wait for the schemas of all functions.
+ */
 export function eventValidator(schema: unknown, field: string): ValidateEvent {
-  const validate = compile(schema, field)
   const text = JSON.stringify(schema)
-  const isPlain = text.length <= PLAIN_CHARS_MAX && !COSTLY.test(text)
-  return (event) => {
-    let valid: unknown
+  const plainCharsMax = COSTLY.test(text) ? 0 : PLAIN_WORK_MAX / text.length
+  let validate: ValidateFunction | undefined
+
+  const apply = (event: unknown, chars: number): readonly ErrorObject[] | undefined => {
+    const known = (validate ??= bounded(() => compile(schema, field), COMPILE_WITHIN_MS))
+    const valid: unknown =
+      chars <= plainCharsMax ? known(event) : bounded(() => known(event), APPLY_WITHIN_MS)
+    return valid === true ? undefined : (known.errors ?? [])
+  }
+  return (event, chars) => {
+    let errors: readonly ErrorObject[] | undefined
     try {
-      valid = isPlain ? validate(event) : bounded(() => validate(event), APPLY_WITHIN_MS)
+      errors = apply(event, chars)
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it fails'
       const message = `${field} could not be applied to the body: ${why}.`
       throw new Problem('INVALID_PARAMS', message, { field: null }, { cause: error })
+    } finally {
+      // ajv keeps what it found: as many objects as the body has values, until the next event.
+      if (validate !== undefined) validate.errors = null
     }
-    if (valid !== true) throw fieldProblem('INVALID_PARAMS', validate.errors)
+    if (errors !== undefined) throw fieldProblem('INVALID_PARAMS', errors)
   }
 }
 

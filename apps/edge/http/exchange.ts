@@ -5,7 +5,8 @@
  * 1. Every answer carries `X-Request-Id`, and every problem is rendered by its surface: whatever a
  *    handler throws, the client gets that surface's own format.
  * 2. No header is touched once the response exists: that would cost two thirds of the throughput.
- * 3. The edge holds at most `maxConcurrent` requests; one more is told to come back.
+ * 3. The edge holds at most `maxConcurrent` requests; one more is told to come back. Whoever hangs
+ *    up makes room as soon as its handler hears of it.
  */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
@@ -18,6 +19,8 @@ import type { Telemetry } from '#runtime/telemetry.ts'
 import { continueTrace } from '#runtime/trace.ts'
 import { discardRest, hasBody } from './body.ts'
 
+/** Nobody gets it: it tells the metrics how the request ended. */
+const GONE: Answer = { status: 499 }
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 export type App = Hono<{ Bindings: HttpBindings }>
@@ -31,6 +34,8 @@ export interface Exchange {
   readonly param: (name: string) => string
   readonly query: (name: string) => string | undefined
   readonly header: (name: string) => string | undefined
+  /** Calls back when the client has gone, or has its answer. */
+  readonly whenGone: (callback: () => void) => void
 }
 
 export interface Answer {
@@ -112,7 +117,7 @@ export class Router {
   ): Promise<Response> {
     const { dialect, telemetry, admission } = this.#options
     const startedAt = performance.now()
-    const { incoming } = context.env
+    const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
     const admitted = admission.enter()
     let answer: Answer
@@ -126,11 +131,15 @@ export class Router {
         param: (name) => context.req.param(name) ?? '',
         query: (name) => context.req.query(name),
         header: (name) => context.req.header(name),
+        whenGone: (callback) => {
+          if (outgoing.destroyed) callback()
+          else outgoing.once('close', callback)
+        },
       })
     } catch (error) {
       const problem = asProblem(error)
       this.#report(problem, requestId, context.req.path)
-      answer = dialect.render(problem, requestId)
+      answer = outgoing.destroyed ? GONE : dialect.render(problem, requestId)
     }
     if (admitted) {
       await discardRest(incoming)
@@ -167,11 +176,12 @@ export function respond(
   { status, body, headers }: Answer,
   requestId: string,
   contentType: string,
-  incoming: IncomingMessage,
+  incoming?: IncomingMessage,
 ): Response {
   const always = { 'x-request-id': requestId, 'cache-control': 'no-store' }
   // A body that nobody reads would be taken for the next request on this connection.
-  const close = !incoming.complete && hasBody(incoming) ? { connection: 'close' } : undefined
+  const isWhole = incoming === undefined || incoming.complete || !hasBody(incoming)
+  const close = isWhole ? undefined : { connection: 'close' }
   const type = body === undefined ? undefined : { 'content-type': contentType }
   return new Response(body ?? null, {
     status,

@@ -5,9 +5,9 @@
  * Invariant: disposing stops listening at once, lets the requests in progress end for as long as a
  * process may take to stop, and then closes every connection.
  */
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
+import { getRequestListener, RequestError } from '@hono/node-server'
 
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
@@ -34,12 +34,16 @@ export interface ServeOptions {
   readonly host: string
   readonly port: number
   readonly fetch: Parameters<typeof getRequestListener>[0]
+  /** Asked before any route is looked for. */
+  readonly refuse: (incoming: IncomingMessage) => Promise<Response> | undefined
+  /** The answer to a request that no URL can be made of, or that broke in between. */
+  readonly failed: (error: unknown, isClients: boolean) => Response
   /** The body of an answer to bytes that are no HTTP request. */
   readonly malformed: (status: number) => string
 }
 
 export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
-  const { host, port, fetch, malformed } = options
+  const { host, port, fetch, refuse, failed, malformed } = options
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -47,8 +51,15 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     connectionsCheckingInterval: CHECK_EVERY_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
     noDelay: true,
+    // Node would answer 400 without a body.
+    requireHostHeader: false,
   })
-  const listener = getRequestListener(fetch, { overrideGlobalObjects: true })
+  const answer: typeof fetch = (request, env) =>
+    refuse(env.incoming as IncomingMessage) ?? fetch(request, env)
+  const listener = getRequestListener(answer, {
+    overrideGlobalObjects: true,
+    errorHandler: (error) => failed(error, error instanceof RequestError),
+  })
   server.on('request', (request, response) => {
     listener(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)

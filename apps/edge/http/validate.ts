@@ -22,7 +22,10 @@ export function validator<T>(schema: TSchema): Validate<T> {
   }
 }
 
-export function fieldProblem(code: ProblemCode, errors: ErrorObject[] | null | undefined): Problem {
+export function fieldProblem(
+  code: ProblemCode,
+  errors: readonly ErrorObject[] | null | undefined,
+): Problem {
   const [error] = errors ?? []
   if (error === undefined) return new Problem(code, 'The body is not valid.')
   const pointer = pointerOf(error)

@@ -7,10 +7,10 @@ import { Problem } from '#domain/problem.ts'
 import { LOCAL_OWNER } from '#events/functions.ts'
 import type { JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
-import { findJob, findJobLogs, pageOfJobs } from '#projections/job-queries.ts'
+import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
 import type { Agreement } from '../../agreement.ts'
 import type { Definitions } from '../../definitions.ts'
-import { readOptionalJson } from '../../http/body.ts'
+import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 import { parsePrefer, preferenceApplied } from '../../http/prefer.ts'
 import type { Invocations } from '../../invocations.ts'
@@ -21,6 +21,8 @@ import { acceptedJobView, endedJobView, jobView } from './views.ts'
 
 const PER_PAGE_MAX = 100
 const PAGE_MAX = 1_000_000
+/** An offset costs what it skips; a cursor does not. */
+const OFFSET_ROWS_MAX = 10_000
 const STATUSES: readonly JobStatus[] = ['pending', 'running', 'success', 'failed']
 
 export interface JobRoutesOptions {
@@ -37,12 +39,13 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
 
   router.on('POST', '/functions/:function_id/invoke', async (exchange) => {
     const id = idOf(exchange, 'function_id')
-    const { incoming, cause } = exchange
-    const body = await readOptionalJson(incoming, maxBodyBytes)
-    const event = body === undefined ? {} : body
+    const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
+    const event = parseJson(text)
     agreement.requirePresence()
+    const defined = definitions.get(id, owner)
+    defined.validateEvent?.(event, text.length)
     const prefer = parsePrefer(exchange.header('prefer'))
-    const invoked = await invocations.invoke(definitions.get(id, owner), event, prefer, cause)
+    const invoked = await invocations.invoke(defined, event, prefer, exchange)
     const applied = preferenceApplied(prefer)
     const preference = applied === undefined ? undefined : { 'preference-applied': applied }
     if (invoked.kind === 'ended') return success(200, endedJobView(invoked.end), preference)
@@ -74,23 +77,51 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     const id = idOf(exchange, 'function_id')
     const page = wholeNumber(exchange, 'page', 1, PAGE_MAX)
     const perPage = wholeNumber(exchange, 'per_page', PER_PAGE_MAX, PER_PAGE_MAX)
+    if (page * perPage > OFFSET_ROWS_MAX) {
+      const message = `Pages end after ${OFFSET_ROWS_MAX} jobs; go on with before=<job id>.`
+      throw new Problem('INVALID_REQUEST', message, { field: 'page' })
+    }
     const status = statusOf(exchange)
+    const beforeId = beforeOf(exchange)
     // A deleted function's jobs stay readable.
     const { value, fresh } = await queries.require(
       async (db) => {
         const known = await findFunction(db, owner, id)
-        return known && pageOfJobs(db, owner, id, { page, perPage, status })
+        if (known === undefined) return undefined
+        const before =
+          beforeId === undefined ? undefined : await findJobPosition(db, owner, id, beforeId)
+        if (beforeId !== undefined && before === undefined) throw unknownCursor(beforeId)
+        return pageOfJobs(db, owner, id, { page, perPage, status, before })
       },
       () => functionNotFound(id),
     )
     const { jobs, has_more } = value
-    const body = { jobs: jobs.map(jobView), page, per_page: perPage, has_more }
+    const last = jobs.at(-1)
+    const next = has_more && last !== undefined ? { next_before: last.id } : undefined
+    const body = { jobs: jobs.map(jobView), page, per_page: perPage, has_more, ...next }
     return success(200, body, staleness(fresh))
   })
 }
 
 function jobNotFound(id: number): Problem {
   return new Problem('NOT_FOUND', `There is no job ${id}.`, { field: 'id' })
+}
+
+function unknownCursor(id: number): Problem {
+  const message = `before must name a job of this function; ${id} is none.`
+  return new Problem('INVALID_REQUEST', message, { field: 'before', given: String(id) })
+}
+
+/** The id of the last job that the client has seen. */
+function beforeOf({ query }: Exchange): number | undefined {
+  const text = query('before')
+  if (text === undefined) return undefined
+  const id = /^[1-9]\d{0,15}$/.test(text) ? Number(text) : NaN
+  if (Number.isSafeInteger(id)) return id
+  throw new Problem('INVALID_REQUEST', 'before must be the id of a job.', {
+    field: 'before',
+    given: text.slice(0, 64),
+  })
 }
 
 /** A query parameter from 1 to `max`. */
