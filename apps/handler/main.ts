@@ -17,7 +17,7 @@ import { createDurables } from './durables.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createFunctionStore } from './function-store.ts'
 import { createSourceCheck } from './source-check.ts'
-import { reclaimCommands } from './reclaim.ts'
+import { createReclaim } from './reclaim.ts'
 import { Sweeper } from './sweeper.ts'
 
 const APPEND_FOR_MS = 30_000
@@ -63,9 +63,10 @@ async function serve(main: Main): Promise<void> {
     await Promise.all(inProgress)
   })
   const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: config.eventTtlDays, log })
+  const reclaim = createReclaim(bus, db)
   const chores = [
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
-    every(RECLAIM_EVERY_MS, 'reclaim', () => reclaimCommands(bus, db), log, signal),
+    every(RECLAIM_EVERY_MS, 'reclaim', () => reclaim(Date.now()), log, signal),
     every(KEEP_EVERY_MS, 'keep_durables', () => durables.keep(Date.now()), log, signal),
   ]
   stack.defer(async () => {

@@ -7,8 +7,10 @@
  * 2. What all readers are done with goes in one cut, which costs the server next to nothing. Only
  *    when a slow function holds that cut back while others have piled up much behind it, are those
  *    others' commands taken out by subject.
+ * 3. A look costs a list of all durables. So the next one is due the later the more there are, and,
+ *    as long as nothing comes or goes in the stream, twice as late each time.
  */
-import type { ConsumerInfo } from '@nats-io/jetstream'
+import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
@@ -17,6 +19,10 @@ import type { Db } from '#projections/database.ts'
 
 /** Commands behind the cut that are worth a purge of their own. */
 const PILE = 10_000
+/** The least time between two looks, for each durable: 10,000 of them are listed every 50 s. */
+const REST_PER_DURABLE_MS = 5
+const IDLE_REST_FIRST_MS = 2_000
+const IDLE_REST_MAX_MS = 60_000
 
 interface Reader {
   readonly filter: string
@@ -24,10 +30,36 @@ interface Reader {
   readonly needs: number
 }
 
-/** Tells how many commands were taken out. */
-export async function reclaimCommands({ jsm }: Bus, db: Db): Promise<number> {
-  const { created, state } = await jsm.streams.info(COMMANDS)
-  if (state.messages === 0) return 0
+/** Tells how many commands were taken out; undefined: it was not worth a look yet. */
+export type Reclaim = (nowMs: number) => Promise<number | undefined>
+
+/** Called often, it looks when a look is due. */
+export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
+  let seen = ''
+  let lookedAt = -Infinity
+  let idleMs = 0
+  let durables = 0
+
+  return async (nowMs) => {
+    const { created, state } = await jsm.streams.info(COMMANDS)
+    if (state.messages === 0) return 0
+    const now = `${created}/${state.last_seq}/${state.messages}`
+    if (now !== seen) idleMs = 0
+    if (nowMs < lookedAt + Math.max(idleMs, durables * REST_PER_DURABLE_MS)) return undefined
+    idleMs = Math.min(Math.max(IDLE_REST_FIRST_MS, 2 * idleMs), IDLE_REST_MAX_MS)
+    seen = now
+    lookedAt = nowMs
+    const { purged, readers } = await reclaimCommands(jsm, db, { created, state })
+    durables = readers
+    return purged
+  }
+}
+
+async function reclaimCommands(
+  jsm: JetStreamManager,
+  db: Db,
+  { created, state }: Pick<StreamInfo, 'created' | 'state'>,
+): Promise<{ purged: number; readers: number }> {
   const readModelNeeds = await firstUnapplied(db, created)
   const readers: Reader[] = []
   for await (const info of jsm.consumers.list(COMMANDS)) {
@@ -35,7 +67,9 @@ export async function reclaimCommands({ jsm }: Bus, db: Db): Promise<number> {
     const filter = info.config.filter_subject ?? filters.commands
     readers.push({ filter, needs })
   }
-  if (!readers.some(({ filter }) => filter === handlerDurable.filter_subject)) return 0
+  if (!readers.some(({ filter }) => filter === handlerDurable.filter_subject)) {
+    return { purged: 0, readers: readers.length }
+  }
   const cut = Math.min(readModelNeeds, ...readers.map(({ needs }) => needs))
   let purged = cut > 1 ? (await jsm.streams.purge(COMMANDS, { seq: cut })).purged : 0
   for (const { filter, needs } of readers) {
@@ -43,7 +77,7 @@ export async function reclaimCommands({ jsm }: Bus, db: Db): Promise<number> {
     if (seq - cut < PILE) continue
     purged += (await jsm.streams.purge(COMMANDS, { filter, seq })).purged
   }
-  return purged
+  return { purged, readers: readers.length }
 }
 
 /** A checkpoint that was made on another stream says nothing about this one. */

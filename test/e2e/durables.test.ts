@@ -7,9 +7,10 @@ import { COMMANDS, functionDurable, runtimeOfDurable } from '#events/streams.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
 import { createDurables, GRACE_MS } from '../../apps/handler/durables.ts'
 import { createFunctionStore } from '../../apps/handler/function-store.ts'
+import { createReclaim } from '../../apps/handler/reclaim.ts'
 import { startNats } from '../support/nats.ts'
-import { openLog } from '../projections/fixture.ts'
-import { defined, deleted } from '../projections/happenings.ts'
+import { openLog, openWorld } from '../projections/fixture.ts'
+import { defined, deleted, run } from '../projections/happenings.ts'
 
 test('durables are kept complete, with the present concurrency, and orphans are cleared', async () => {
   await using nats = await startNats()
@@ -43,4 +44,31 @@ test('durables are kept complete, with the present concurrency, and orphans are 
     (await durables()).map(([name]) => name),
     ['fn-1', 'fn-2', 'fn-5'],
   )
+})
+
+test('commands that are done are reclaimed, and a stream that stands still is seldom looked at', async () => {
+  await using world = await openWorld()
+  const { bus, db } = world
+  await ensureDurable(bus.jsm, COMMANDS, functionDurable(1, 64))
+  await world.say([defined(1), run(1), run(2)])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const reclaim = createReclaim(bus, db)
+  const consumer = await bus.js.consumers.get(COMMANDS, 'fn-1')
+  const done = async () => assert.equal(await (await consumer.next())?.ackAck(), true)
+
+  let now = 0
+  assert.equal(await reclaim(now), 0)
+  await done()
+  assert.equal(await reclaim(++now), undefined, 'nothing has moved in the stream')
+  assert.equal(await reclaim((now += 2_000)), 1)
+  await done()
+  await world.say([run(3)])
+  await world.projected()
+  assert.equal(await reclaim((now += 100)), 1, 'something came')
+  assert.equal(await reclaim((now += 100)), 0, 'something went')
+  assert.equal(await reclaim((now += 1_999)), undefined)
+  assert.equal(await reclaim((now += 2_000)), 0)
+  assert.equal(await reclaim((now += 3_999)), undefined)
 })
