@@ -18,6 +18,8 @@ import { Rpc } from './rpc.ts'
 const SERVER_VERSION_MIN = [2, 12] as const
 const RECONNECT_WAIT_MS = 100
 const PING_INTERVAL_MS = 10_000
+/** A question that went down with the server is given up after so long, and asked again. */
+const API_TIMEOUT_MS = 2_000
 
 export class BusError extends Error {
   readonly code: 'SERVER_TOO_OLD' | 'STREAM_CONFIG_DROPPED'
@@ -88,8 +90,8 @@ export async function openBus({ url, name, onStatus }: BusOptions): Promise<Bus>
   return {
     nc,
     rpc,
-    js: jetstream(nc),
-    jsm: await jetstreamManager(nc, { checkAPI: false }),
+    js: jetstream(nc, { timeout: API_TIMEOUT_MS }),
+    jsm: await jetstreamManager(nc, { checkAPI: false, timeout: API_TIMEOUT_MS }),
     get disconnected() {
       return disconnected
     },

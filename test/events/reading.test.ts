@@ -187,6 +187,17 @@ describe('a request', () => {
   })
 })
 
+describe('a question to JetStream', () => {
+  it('is given up soon when the server is away', async () => {
+    await using bus = await connectTo(log.nats)
+    await log.nats.kill()
+    const askedAt = performance.now()
+    await assert.rejects(bus.jsm.streams.info(EVENTS))
+    assert.ok(performance.now() - askedAt < 3_500)
+    await log.nats.restart()
+  })
+})
+
 describe('a subject token', () => {
   it('stays readable where it can and never collides where it cannot', () => {
     const texts = ['greet', 'my-fn_1', 'my fn', '안녕', 'a.b', '*', '>', '--x', '--', '', 'ß', 'ss']
