@@ -104,8 +104,11 @@ function isFunctionCommand(command: FunctionCommand | null): command is Function
       return 'definition' in data && typeof data.definition === 'object'
     case 'function.update':
       return 'changes' in data && typeof data.changes === 'object'
+    case 'function.delete':
+      return true
+    case undefined:
     default:
-      return type === 'function.delete'
+      return false
   }
 }
 

@@ -1,7 +1,6 @@
 /** Function commands that are delivered again after their acknowledgement was lost. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { JsMsg } from '@nats-io/jetstream'
 import { envelope } from '#events/envelope.ts'
 import type { FunctionCommand, FunctionEvent } from '#events/functions.ts'
 import { Appender } from '#events/jetstream/append.ts'
@@ -67,7 +66,7 @@ async function handleNext(lost: boolean): Promise<void> {
       return typeof value === 'function' ? (value.bind(target) as unknown) : value
     },
   })
-  await handle(handed as JsMsg)
+  await handle(handed)
   await log.bus.nc.flush()
 }
 
