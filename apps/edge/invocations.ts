@@ -79,7 +79,7 @@ export class Invocations {
     const invoked = mayAnswerAccepted
       ? await this.#accept(defined, command, waitMs ?? 0, caller)
       : await this.#call(defined, command, caller)
-    // Such a line costs a warm call 3 to 4 % of the edge's time, and the launcher's on top.
+    // A line costs 5 of the 240 µs that a warm call takes of the edge, and its forwarding on top.
     const isRoutine = !mayAnswerAccepted && statusOf(invoked) === 'success'
     this.#options.log[isRoutine ? 'debug' : 'info'](`job_${invoked.kind}`, {
       requestId: caller.requestId,
