@@ -28,6 +28,7 @@ import { CALL_GRACE_MS, EVENTS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Defined } from './definitions.ts'
+import { FairGate } from './fair-gate.ts'
 import { stored } from './function-commands.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { Preference } from './http/prefer.ts'
@@ -58,6 +59,7 @@ type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone'>
 
 export class Invocations {
   readonly #options: InvocationsOptions
+  readonly #gate = new FairGate()
 
   constructor(options: InvocationsOptions) {
     this.#options = options
@@ -99,6 +101,7 @@ export class Invocations {
   ): Promise<Invoked> {
     const { bus } = this.#options
     const { timeout_ms, runtime } = definition
+    this.#gate.use(function_id)
     const waitMs = timeout_ms + CALL_GRACE_MS
     const subject = subjects.call(runtime, function_id)
     const sealing = this.#options.payloads.seal(command, 'as-long-as-the-log')
@@ -139,15 +142,25 @@ export class Invocations {
     const { payload, headers = [] } = sealing instanceof Promise ? await stored(sealing) : sealing
     const waiting = waitMs > 0 ? bus.rpc.expect(subject, waitMs) : undefined
     const trace = ['traceparent', command.traceparent ?? ''] as const
-    await stored(
-      appender.append({
-        subject,
-        id: command.id,
-        payload,
-        urgent: waiting !== undefined,
-        headers: [...headers, trace, ...(waiting ? [[REPLY_HEADER, waiting.inbox] as const] : [])],
-      }),
-    )
+    const turn = this.#gate.enter(function_id)
+    if (turn !== undefined) await turn
+    try {
+      await stored(
+        appender.append({
+          subject,
+          id: command.id,
+          payload,
+          urgent: waiting !== undefined,
+          headers: [
+            ...headers,
+            trace,
+            ...(waiting ? [[REPLY_HEADER, waiting.inbox] as const] : []),
+          ],
+        }),
+      )
+    } finally {
+      this.#gate.leave(function_id)
+    }
     if (waiting !== undefined) caller.whenGone(waiting.cancel)
     const end = waiting && (await this.#endInTime(waiting.reply))
     if (end !== undefined) return { kind: 'ended', end }

@@ -8,12 +8,15 @@
  *    slot against the rest.
  * 3. A slot is free when the run has ended, not when its outcome is on disk: meanwhile the next run
  *    goes on, and outcomes that wait together are stored together.
+ * 4. A function has no more under way, outcomes included, than its share (`shares.ts`).
  */
+import { Shares } from '#runtime/shares.ts'
 
 export interface FairQueueOptions<Item extends Work> {
   readonly slots: number
   readonly perKey: number
   readonly ceiling: number
+  readonly shares?: Shares
   /** Does the work of one item; calls `free` when it needs its slot no more; never rejects. */
   readonly start: (item: Item, free: () => void) => Promise<void>
 }
@@ -26,18 +29,20 @@ export interface Work {
 interface Lane<Item> {
   readonly items: Item[]
   running: number
+  /** Started and not settled: running, or waiting for its outcome to be stored. */
+  open: number
 }
 
 export class FairQueue<Item extends Work> {
   readonly #slots: number
   readonly #perKey: number
   readonly #ceiling: number
+  readonly #shares: Shares
   readonly #start: (item: Item, free: () => void) => Promise<void>
-  /** In the order of their next turns; only lanes with waiting or running work are kept. */
+  /** In the order of their next turns; only lanes with waiting or open work are kept. */
   readonly #lanes = new Map<number, Lane<Item>>()
   #running = 0
   #waiting = 0
-  /** Started and not settled: running, or waiting for its outcome to be stored. */
   #open = 0
   #idle: PromiseWithResolvers<void> | undefined
 
@@ -45,6 +50,7 @@ export class FairQueue<Item extends Work> {
     this.#slots = options.slots
     this.#perKey = options.perKey
     this.#ceiling = options.ceiling
+    this.#shares = options.shares ?? new Shares()
     this.#start = options.start
   }
 
@@ -59,10 +65,11 @@ export class FairQueue<Item extends Work> {
   push(item: Item): void {
     let lane = this.#lanes.get(item.key)
     if (lane === undefined) {
-      lane = { items: [], running: 0 }
+      lane = { items: [], running: 0, open: 0 }
       this.#lanes.set(item.key, lane)
     }
     lane.items.push(item)
+    this.#shares.use(item.key)
     this.#waiting++
     this.#turn()
   }
@@ -99,7 +106,7 @@ export class FairQueue<Item extends Work> {
   #nextLane(): [number, Lane<Item>] | undefined {
     const free = this.#running < this.#slots
     for (const [key, lane] of this.#lanes) {
-      if (lane.items.length === 0) continue
+      if (lane.items.length === 0 || lane.open >= this.#shares.of(key)) continue
       if (lane.running === 0 || (free && lane.running < this.#perKey)) return [key, lane]
     }
     return undefined
@@ -107,6 +114,7 @@ export class FairQueue<Item extends Work> {
 
   #run(item: Item, lane: Lane<Item>): void {
     lane.running++
+    lane.open++
     this.#running++
     this.#open++
     let held = true
@@ -115,13 +123,15 @@ export class FairQueue<Item extends Work> {
       held = false
       lane.running--
       this.#running--
-      if (lane.running === 0 && lane.items.length === 0) this.#lanes.delete(item.key)
       this.#turn()
     }
     this.#start(item, free)
       .finally(() => {
         free()
+        lane.open--
         this.#open--
+        if (lane.open === 0 && lane.items.length === 0) this.#lanes.delete(item.key)
+        this.#turn()
         if (this.#open > 0) return
         this.#idle?.resolve()
         this.#idle = undefined
