@@ -208,7 +208,6 @@ describe('metrics over HTTP', () => {
       `sluice_consumer_pending{${functions}} 5`,
       `sluice_consumer_ack_pending{${functions}} 1`,
       `sluice_consumers_stalled{${functions}} 1`,
-      'sluice_consumer_pending{stream="COMMANDS",consumer="projector"} 6',
       'sluice_projection_lag_messages{stream="EVENTS"} 3',
       'sluice_process_up{process="edge",instance="1"} 1',
     ]) {
