@@ -3,6 +3,8 @@ import assert from 'node:assert/strict'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'node:test'
+import { openBus } from '#events/jetstream/bus.ts'
+import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { reservedBytes } from '#events/streams.ts'
 import {
   aptSources,
@@ -13,7 +15,16 @@ import {
 } from '../../apps/local/provision/apt-sources.ts'
 import { provision } from '../../apps/local/provision/ladder.ts'
 import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
-import { eventsBound, natsConfig } from '../../apps/local/services/nats-server.ts'
+import { freePort } from '../../apps/local/free-port.ts'
+import { provisionNatsServer } from '../../apps/local/provision/nats-server.ts'
+import {
+  eventsBound,
+  fileStoreFor,
+  natsConfig,
+  natsServer,
+  natsUrl,
+} from '../../apps/local/services/nats-server.ts'
+import { TestServer } from '../support/server.ts'
 import { quietLog } from '../support/quiet-log.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -198,4 +209,39 @@ test('the log takes what suits the volume, with all that stands beside it', () =
     assert.ok(reservedBytes({ maxBytes }) < 0.5 * volume, `${gib} GiB`)
     assert.ok(maxBytes >= Math.min(0.15 * volume, 64 * 1024 ** 3), `${gib} GiB`)
   }
+})
+
+test('on a volume that has shrunk the streams can still be made smaller', async () => {
+  await using home = await tempDir('store')
+  const store = join(home.path, 'store')
+  await using stack = new AsyncDisposableStack()
+  const log = quietLog('nats-server')
+  const binary = await provisionNatsServer({ env: process.env, log })
+  const start = async (volume?: number) => {
+    const port = await freePort()
+    await mkdir(store, { recursive: true })
+    const maxFileStore = volume ?? (await fileStoreFor(store))
+    const config = natsConfig({ port, store, pidFile: join(home.path, 'pid'), maxFileStore })
+    const file = join(home.path, 'test.conf')
+    await writeFile(file, config)
+    const program = natsServer({ binary, directory: home.path, port, log })
+    const command = async () => ({
+      ...(await program.command()),
+      args: ['--config', file],
+    })
+    const server = stack.use(await TestServer.start({ ...program, command }))
+    const url = natsUrl({ port })
+    const bus = stack.use(await openBus({ url, name: 'test', onStatus: () => undefined }))
+    return { server, bus, maxFileStore }
+  }
+  const PETABYTE = 2 ** 50
+  {
+    const { server, bus } = await start(4 * PETABYTE)
+    await ensureStreams(bus.jsm, { maxBytes: PETABYTE })
+    await server.stop()
+  }
+  const { bus, maxFileStore } = await start()
+  assert.ok(maxFileStore > PETABYTE)
+  await ensureStreams(bus.jsm, { maxBytes: 1024 ** 3 })
+  assert.ok((await fileStoreFor(store)) < PETABYTE)
 })

@@ -4,10 +4,11 @@
  * Invariants:
  * 1. `sync_interval: always`: with the default, a power cut loses all that was acknowledged.
  * 2. `max_file_store` stays below the volume: a full disk stops a stream for good, a full store
- *    answers with an error and heals.
+ *    answers with an error and heals. If the volume has shrunk below what the streams have set
+ *    aside, it is that much until they have been made smaller: else no bound could be changed.
  * 3. It comes back on the port that it had, so that its clients find it again.
  */
-import { mkdir, readdir, stat, statfs, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, stat, statfs, writeFile } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { join } from 'node:path'
 import { CALLS_BYTES } from '#events/streams.ts'
@@ -37,6 +38,8 @@ export interface NatsOptions {
 }
 
 const USER = 'sluice'
+/** Where the server keeps the streams of its only account. */
+const ACCOUNT = '$G'
 
 export function natsUrl({ port, password }: Pick<NatsOptions, 'port' | 'password'>): string {
   const credentials = password === undefined ? '' : `${USER}:${password}@`
@@ -54,7 +57,7 @@ export function natsServer(options: NatsOptions): Program {
     async command() {
       await mkdir(store, { recursive: true, mode: 0o700 })
       await outliveLeftBehind(pidFile, directory)
-      const maxFileStore = Math.floor(VOLUME_SHARE * (await volumeFor(store)))
+      const maxFileStore = await fileStoreFor(store)
       const config = natsConfig({ ...options, store, pidFile, maxFileStore })
       await writeFile(configFile, config, { mode: 0o600 })
       return {
@@ -109,6 +112,31 @@ export function natsConfig({ port, password, store, pidFile, maxFileStore }: Con
 
 function credentials(password: string): string {
   return `user: ${JSON.stringify(USER)}, password: ${JSON.stringify(password)}`
+}
+
+/** What the server may store: a share of the volume, and no less than it has promised already. */
+export async function fileStoreFor(store: string): Promise<number> {
+  const share = Math.floor(VOLUME_SHARE * (await volumeFor(store)))
+  return Math.max(share, await reservedIn(store))
+}
+
+async function reservedIn(store: string): Promise<number> {
+  const streams = join(store, 'jetstream', ACCOUNT, 'streams')
+  const names = await readdir(streams).catch(() => [])
+  const bounds = names.map(async (name) => {
+    try {
+      const meta = JSON.parse(await readFile(join(streams, name, 'meta.inf'), 'utf8')) as Meta
+      return Math.max(0, meta.max_bytes ?? 0)
+    } catch {
+      // Half made when the server was killed: the server leaves it out too.
+      return 0
+    }
+  })
+  return (await Promise.all(bounds)).reduce((sum, bound) => sum + bound, 0)
+}
+
+interface Meta {
+  readonly max_bytes?: number
 }
 
 /** Bytes that the store has or could still get. */
