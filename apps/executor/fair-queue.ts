@@ -8,7 +8,8 @@
  *    slot against the rest.
  * 3. A slot is free when the run has ended, not when its outcome is on disk: meanwhile the next run
  *    goes on, and outcomes that wait together are stored together.
- * 4. A function has no more under way, outcomes included, than its share (`shares.ts`).
+ * 4. While other functions are in use, a function has no more outcomes on their way to the disk than
+ *    its share (`shares.ts`) before its next run starts.
  */
 import { Shares } from '#runtime/shares.ts'
 
@@ -106,7 +107,7 @@ export class FairQueue<Item extends Work> {
   #nextLane(): [number, Lane<Item>] | undefined {
     const free = this.#running < this.#slots
     for (const [key, lane] of this.#lanes) {
-      if (lane.items.length === 0 || lane.open >= this.#shares.of(key)) continue
+      if (lane.items.length === 0 || lane.open - lane.running >= this.#shares.of(key)) continue
       if (lane.running === 0 || (free && lane.running < this.#perKey)) return [key, lane]
     }
     return undefined

@@ -1,7 +1,7 @@
 /** One of our own processes, as a program of the launcher. Its log lines are passed on as they are. */
 import { fileURLToPath } from 'node:url'
 import type { Log } from '#runtime/log.ts'
-import type { Program } from './program.ts'
+import { READ_SIDE_NICENESS, type Program } from './program.ts'
 
 const APPS = ['edge', 'handler', 'executor', 'projector'] as const
 
@@ -25,6 +25,7 @@ function app(name: (typeof APPS)[number], { env, log, forward }: AppOptions): Pr
       args: [fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url))],
       env,
       deathSignal: 'KILL',
+      niceness: name === 'projector' ? READ_SIDE_NICENESS : 0,
     }),
     isReady: (line) => readyUrl(line) !== undefined,
     onLine: (line, stream) => {

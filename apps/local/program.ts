@@ -10,6 +10,7 @@
  *    the folders above them: an unprivileged server can own data under a closed home.
  */
 import { spawn, type ChildProcess } from 'node:child_process'
+import { setPriority } from 'node:os'
 import { once } from 'node:events'
 import { closeSync, existsSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -31,7 +32,15 @@ export interface Command {
   readonly inherit?: readonly string[]
   readonly runAs?: User | undefined
   readonly deathSignal: 'KILL' | 'QUIT'
+  /** 0 to 19: how far it yields to the other programs of a busy machine. */
+  readonly niceness?: number
 }
+
+/**
+ * The read side yields to whoever is answered: beside a flood, a caller's p99 is about a fifth lower
+ * so, and read models follow a little later.
+ */
+export const READ_SIDE_NICENESS = 5
 
 export type Stream = 'stdout' | 'stderr'
 
@@ -139,17 +148,20 @@ export async function complete(name: string, command: Command): Promise<string> 
 }
 
 function execute(command: Command): ChildProcess {
-  const { file, args, env, cwd, inherit = [], runAs, deathSignal } = command
+  const { file, args, env, cwd, inherit = [], runAs, deathSignal, niceness = 0 } = command
   const identity = runAs ? [`--reuid=${runAs.uid}`, `--regid=${runAs.gid}`, '--clear-groups'] : []
   const inherited: number[] = []
   try {
     for (const path of inherit) inherited.push(openSync(path, 'r'))
-    return spawn(SETPRIV, [...identity, `--pdeathsig=${deathSignal}`, '--', file, ...args], {
+    const options = [...identity, `--pdeathsig=${deathSignal}`, '--', file, ...args]
+    const child = spawn(SETPRIV, options, {
       env: { ...env },
       cwd,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe', ...inherited],
     })
+    if (niceness > 0 && child.pid !== undefined) setPriority(child.pid, niceness)
+    return child
   } finally {
     for (const descriptor of inherited) closeSync(descriptor)
   }

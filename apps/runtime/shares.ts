@@ -9,8 +9,8 @@
 
 /** Somebody counts as there for so long after the last sign of it. */
 const IN_USE_MS = 250
-/** What each may have under way while others are there. */
-export const SHARE = 4
+/** What each may have under way, or waiting for the disk, while others are there. */
+export const SHARE = 1
 
 interface Use {
   key: number

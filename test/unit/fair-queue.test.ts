@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { FairQueue, type Work } from '../../apps/executor/fair-queue.ts'
+import { Shares } from '../../apps/runtime/shares.ts'
 
 interface Started {
   readonly key: number
@@ -8,10 +9,17 @@ interface Started {
   readonly settle: () => void
 }
 
-function harness(bounds: { slots: number; perKey: number; ceiling: number }) {
+/** Time flies: whoever was there is gone again. */
+function alone(): Shares {
+  let now = 0
+  return new Shares(() => (now += 1_000))
+}
+
+function harness(bounds: { slots: number; perKey: number; ceiling: number }, shares = alone()) {
   const started: Started[] = []
   const queue = new FairQueue<Work>({
     ...bounds,
+    shares,
     start: ({ key }, free) => {
       const { promise, resolve } = Promise.withResolvers<void>()
       started.push({ key, free, settle: resolve })
@@ -62,6 +70,20 @@ describe('the fair queue', () => {
     started[0]?.settle()
     await watched
     assert.deepEqual([queue.running, queue.waiting], [0, 0])
+  })
+
+  it('waits for the outcomes of a function before its next run while others are there', async () => {
+    const { queue, started, keys } = harness(
+      { slots: 4, perKey: 1, ceiling: 8 },
+      new Shares(() => 0),
+    )
+    for (const key of [2, 1, 1]) queue.push({ key })
+    assert.deepEqual(keys(), [2, 1])
+    started[1]?.free()
+    assert.deepEqual(keys(), [2, 1], 'its outcome is still being stored')
+    started[1]?.settle()
+    await new Promise(setImmediate)
+    assert.deepEqual(keys(), [2, 1, 1])
   })
 
   it('hands back what was not started', () => {

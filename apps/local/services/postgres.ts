@@ -12,7 +12,14 @@
 import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { Log } from '#runtime/log.ts'
-import { complete, inheritedPath, type Command, type Program, type User } from '../program.ts'
+import {
+  complete,
+  inheritedPath,
+  type Command,
+  type Program,
+  type User,
+  READ_SIDE_NICENESS,
+} from '../program.ts'
 import { outliveLeftBehind } from './left-behind.ts'
 import { postgresBinaries } from './postgres-binaries.ts'
 import { unprivilegedUser } from './unprivileged.ts'
@@ -77,7 +84,14 @@ function server(
 ): Command {
   const args = Object.entries(values).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   // QUIT is immediate shutdown: without us nobody could tell it to stop in order.
-  return { ...who, args: ['-D', inheritedPath(0), ...args], env: {}, cwd: '/', deathSignal: 'QUIT' }
+  return {
+    ...who,
+    args: ['-D', inheritedPath(0), ...args],
+    env: {},
+    cwd: '/',
+    deathSignal: 'QUIT',
+    niceness: READ_SIDE_NICENESS,
+  }
 }
 
 interface ClusterOptions extends Pick<PostgresOptions, 'directory' | 'password' | 'log'> {
