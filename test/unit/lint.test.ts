@@ -10,7 +10,8 @@ let eslint: ESLint
 before(() => {
   // The rules about imports need no types, and files that exist nowhere have none.
   const overrideConfig = [tseslint.configs.disableTypeChecked] as ESLint.Options['overrideConfig']
-  eslint = new ESLint({ overrideConfig: overrideConfig ?? null })
+  const overrideConfigFile = '.eslint.config.mjs'
+  eslint = new ESLint({ overrideConfigFile, overrideConfig: overrideConfig ?? null })
 })
 
 async function complaints(filePath: string, from: string): Promise<(string | null)[]> {
