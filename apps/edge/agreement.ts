@@ -51,6 +51,7 @@ export class Agreement implements Disposable {
   readonly #timer: NodeJS.Timeout
   /** Read up to here, this edge knows whatever was changed while it was away. */
   #neededPosition = 0
+  #joining: PromiseWithResolvers<void> | undefined
 
   constructor(options: AgreementOptions) {
     this.#options = options
@@ -69,11 +70,16 @@ export class Agreement implements Disposable {
     this.#timer = setInterval(() => this.#look(), LOOK_AGAIN_MS)
   }
 
+  /** Resolves when this edge, which has just been announced, may answer from memory. */
+  joined(): Promise<void> {
+    this.#returned()
+    this.#joining = Promise.withResolvers<void>()
+    return this.#joining.promise
+  }
+
   /** Throws unless this edge may answer from memory. */
   requirePresence(): void {
-    const { presence, instance, definitions } = this.#options
-    const knowsAll = definitions.position >= this.#neededPosition
-    if (knowsAll && presence.list(EDGE).some((edge) => edge.instance === instance)) return
+    if (this.#isPresent()) return
     throw new Problem('UNAVAILABLE', 'This edge has lost touch with the log.')
   }
 
@@ -95,7 +101,17 @@ export class Agreement implements Disposable {
     if (this.#waiting.size > 0) this.#look()
   }
 
+  #isPresent(): boolean {
+    const { presence, instance, definitions } = this.#options
+    if (definitions.position < this.#neededPosition) return false
+    return presence.list(EDGE).some((edge) => edge.instance === instance)
+  }
+
   #look(): void {
+    if (this.#joining !== undefined && this.#isPresent()) {
+      this.#joining.resolve()
+      this.#joining = undefined
+    }
     for (const waiting of this.#waiting) {
       const reached = this.#allReached(waiting.seq)
       if (!reached && waiting.deadline > performance.now()) continue
@@ -105,7 +121,7 @@ export class Agreement implements Disposable {
     }
   }
 
-  /** Back on the log: others may have agreed without this edge. */
+  /** New or back on the log: others may have agreed without this edge. */
   #returned(): void {
     const { bus, log, signal } = this.#options
     this.#neededPosition = Infinity

@@ -86,6 +86,7 @@ async function serve(main: Main): Promise<void> {
   ])
 
   connection.announce(() => ({ defined: definitions.position }))
+  await agreement.joined()
   const { host } = config
   const access = createAccess([host, ...LAMBDA_HOSTS])
   const server = await serveHttp({
