@@ -18,9 +18,9 @@ import {
 import { AppendError, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { RpcError } from '#events/jetstream/rpc.ts'
 import { REPLY_HEADER, type FailureReply, type FunctionReply } from '#events/replies.ts'
-import { EVENTS } from '#events/streams.ts'
 import { subjects, type FunctionVerb } from '#events/subjects.ts'
 import type { Agreement } from './agreement.ts'
 import type { LogRoom } from './log-room.ts'
@@ -54,10 +54,8 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
   const { bus, payloads, appender, agreement, readModel, room } = options
 
   const versionAt = async (seq: number): Promise<FunctionVersion | undefined> => {
-    const message = await bus.jsm.streams.getMessage(EVENTS, { seq })
-    if (message === null) return undefined
-    const { data, header: headers } = message
-    return (await payloads.open<FunctionRegistered | FunctionUpdated>({ data, headers })).data
+    const recorded = await readEvent<FunctionRegistered | FunctionUpdated>(bus, payloads, { seq })
+    return recorded?.event.data
   }
 
   return async (type, data, cause) => {

@@ -22,9 +22,10 @@ import type { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
 import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { RpcError } from '#events/jetstream/rpc.ts'
 import { DEADLINE_HEADER, REPLY_HEADER, type JobReply, type JobReplyEnd } from '#events/replies.ts'
-import { CALL_GRACE_MS, EVENTS } from '#events/streams.ts'
+import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Defined } from './definitions.ts'
@@ -188,10 +189,10 @@ export class Invocations {
     const { seq, end } = reply.json<JobReply>()
     if (end !== undefined) return end
     try {
-      const message = await this.#options.bus.jsm.streams.getMessage(EVENTS, { seq })
-      if (message === null) throw new Error(`no event at ${seq}`)
-      const { data, header: headers } = message
-      return (await this.#options.payloads.open<JobEnded>({ data, headers })).data
+      const { bus, payloads } = this.#options
+      const recorded = await readEvent<JobEnded>(bus, payloads, { seq })
+      if (recorded === undefined) throw new Error(`no event at ${seq}`)
+      return recorded.event.data
     } catch (cause) {
       throw new Problem('UNAVAILABLE', 'The outcome could not be read.', undefined, { cause })
     }

@@ -5,6 +5,7 @@
 import type { FunctionRegistered, FunctionUpdated, FunctionVersion } from '#events/functions.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { EVENTS } from '#events/streams.ts'
 
 const KEPT_CHARACTERS = 64 * 1024 ** 2
@@ -37,12 +38,12 @@ export class Definitions {
   }
 
   async #read(seq: number): Promise<FunctionVersion> {
-    const stored = await this.#bus.jsm.streams.getMessage(EVENTS, { seq })
-    if (stored === null) throw new DefinitionMissing(seq)
-    const { data, header: headers } = stored
-    const event = await this.#payloads.open<FunctionRegistered | FunctionUpdated>({ data, headers })
-    this.#keep(seq, event.data)
-    return event.data
+    type Defining = FunctionRegistered | FunctionUpdated
+    const recorded = await readEvent<Defining>(this.#bus, this.#payloads, { seq })
+    if (recorded === undefined) throw new DefinitionMissing(seq)
+    const { data } = recorded.event
+    this.#keep(seq, data)
+    return data
   }
 
   #keep(seq: number, version: FunctionVersion): void {

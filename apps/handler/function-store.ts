@@ -2,12 +2,13 @@
  * Functions and their names as aggregates on EVENTS: loaded by their newest event, appended with
  * the expectation that it still is the newest. Read from the stream's leader, never from a replica.
  */
-import { DeliverPolicy, type JsMsg, type StoredMsg } from '@nats-io/jetstream'
+import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
 import type { FunctionCommand, FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
 import { AppendError, type Append, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters, subjects, type FunctionFact } from '#events/subjects.ts'
 
@@ -53,12 +54,8 @@ export function createFunctionStore(
   const newest = async <Event extends FunctionEvent | FunctionNameEvent>(
     filter: string,
   ): Promise<Newest<Event>> => {
-    const stored: StoredMsg | null = await bus.jsm.streams.getMessage(EVENTS, {
-      last_by_subj: filter,
-    })
-    if (stored === null) return { seq: 0, event: undefined }
-    const { data, header: headers, seq } = stored
-    return { seq, event: await payloads.open<Event>({ data, headers }) }
+    const recorded = await readEvent<Event>(bus, payloads, { last_by_subj: filter })
+    return recorded ?? { seq: 0, event: undefined }
   }
 
   const toAppend = async (
