@@ -7,19 +7,35 @@ export type ProblemCode =
   | 'INVALID_JSON'
   | 'INVALID_PARAMS'
   | 'CODE_INVALID'
+  | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'UNSUPPORTED_MEDIA_TYPE'
   | 'PAYLOAD_TOO_LARGE'
   | 'NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
   | 'NAME_TAKEN'
+  /** It does not go with the state that things are in. */
+  | 'CONFLICT'
+  /** The Idempotency-Key came with another request before. */
+  | 'KEY_REUSED'
+  | 'RATE_LIMITED'
+  /** Too much waits for the function already. */
+  | 'QUEUE_FULL'
+  | 'INITIALIZATION_ERROR'
+  | 'RUNTIME_ERROR'
   | 'OVERLOADED'
   | 'UNAVAILABLE'
   | 'TIMEOUT'
   | 'INTERNAL'
 
 /** Codes after which the same request may well succeed a little later. */
-const RETRYABLE: ReadonlySet<ProblemCode> = new Set(['OVERLOADED', 'UNAVAILABLE', 'TIMEOUT'])
+const RETRYABLE: ReadonlySet<ProblemCode> = new Set([
+  'RATE_LIMITED',
+  'QUEUE_FULL',
+  'OVERLOADED',
+  'UNAVAILABLE',
+  'TIMEOUT',
+])
 
 export interface ProblemData {
   readonly code: ProblemCode
@@ -27,14 +43,25 @@ export interface ProblemData {
   readonly details?: unknown
 }
 
+export interface ProblemOptions extends ErrorOptions {
+  readonly retryAfterS?: number | undefined
+  readonly headers?: Readonly<Record<string, string>>
+}
+
 export class Problem extends Error {
   readonly code: ProblemCode
   readonly details: unknown
-  constructor(code: ProblemCode, message: string, details?: unknown, options?: ErrorOptions) {
+  /** When the same request may succeed, if that is known, in seconds. */
+  readonly retryAfterS: number | undefined
+  /** What the answer must carry beside it, whatever the surface. */
+  readonly headers: Readonly<Record<string, string>>
+  constructor(code: ProblemCode, message: string, details?: unknown, options: ProblemOptions = {}) {
     super(message, options)
     this.name = 'Problem'
     this.code = code
     this.details = details
+    this.retryAfterS = options.retryAfterS
+    this.headers = options.headers ?? {}
   }
 
   get retryable(): boolean {

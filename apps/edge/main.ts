@@ -16,6 +16,7 @@ import { required } from '#runtime/config.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
+import { openGuard } from './access/guard.ts'
 import { Agreement } from './agreement.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
@@ -60,7 +61,7 @@ async function serve(main: Main): Promise<void> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const admission = new Admission(config.maxConcurrentRequests)
   const dialect = functionsDialect
-  const router = new Router({ app, dialect, telemetry, log, admission })
+  const router = new Router({ app, dialect, telemetry, log, admission, guard: openGuard })
   functionRoutes(router, { send, queries, functionIds, maxBodyBytes })
   jobRoutes(router, { definitions, agreement, invocations, queries, maxBodyBytes })
   router.close()

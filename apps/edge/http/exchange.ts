@@ -17,10 +17,14 @@ import type { Cause } from '#events/envelope.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Telemetry } from '#runtime/telemetry.ts'
 import { continueTrace } from '#runtime/trace.ts'
+import type { Admitted, Guard } from '../access/guard.ts'
+import type { Principal } from '../access/principal.ts'
+import { ROUTES, type RouteAccess, type RouteName } from '../access/routes.ts'
 import { discardRest, hasBody } from './body.ts'
 
 /** Nobody gets it: it tells the metrics how the request ended. */
 const GONE: Answer = { status: 499 }
+const NO_ACCESS_NEEDED: RouteAccess = { scopes: [] }
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 export type App = Hono<{ Bindings: HttpBindings }>
@@ -29,6 +33,7 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export interface Exchange {
   readonly incoming: IncomingMessage
   readonly requestId: string
+  readonly principal: Principal
   /** What every message that comes of this request carries on. */
   readonly cause: Cause
   readonly param: (name: string) => string
@@ -59,6 +64,7 @@ export interface RouterOptions {
   readonly telemetry: Telemetry
   readonly log: Log
   readonly admission: Admission
+  readonly guard: Guard
 }
 
 /** Counts the requests in progress over all surfaces. */
@@ -93,9 +99,14 @@ export class Router {
     this.#options = options
   }
 
-  on(method: Method, template: string, handle: Handle): void {
+  /** `route` is a method and a path template, as the table of access names it. */
+  on(route: RouteName, handle: Handle): void {
+    const [method, template] = route.split(' ') as [Method, string]
     this.#methods.set(template, [...(this.#methods.get(template) ?? []), method])
-    this.#options.app.on(method, template, (context) => this.#answer(context, template, handle))
+    const access = ROUTES[route]
+    this.#options.app.on(method, template, (context) =>
+      this.#answer(context, template, access, handle),
+    )
   }
 
   /** Call it after the last `on`: refuses the methods that a path does not have. */
@@ -103,8 +114,8 @@ export class Router {
     for (const [template, methods] of this.#methods) {
       const allow = methods.includes('GET') ? [...methods, 'HEAD'] : methods
       this.#options.app.all(template, (context) =>
-        this.#answer(context, template, () => {
-          throw new MethodNotAllowed(context.req.method, allow)
+        this.#answer(context, template, NO_ACCESS_NEEDED, () => {
+          throw methodNotAllowed(context.req.method, allow)
         }),
       )
     }
@@ -113,20 +124,26 @@ export class Router {
   async #answer(
     context: Context<{ Bindings: HttpBindings }>,
     template: string,
+    access: RouteAccess,
     handle: Handle,
   ): Promise<Response> {
-    const { dialect, telemetry, admission } = this.#options
+    const { dialect, telemetry, admission, guard } = this.#options
     const startedAt = performance.now()
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
     const admitted = admission.enter()
     let answer: Answer
+    let limits: Admitted['headers']
     try {
       if (!admitted) throw new Problem('OVERLOADED', 'Too many requests at once.')
+      const letIn = guard(access, incoming)
+      const { principal, headers } = letIn instanceof Promise ? await letIn : letIn
+      limits = headers
       const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
       answer = await handle({
         incoming,
         requestId,
+        principal,
         cause: { correlationid: requestId, traceparent },
         param: (name) => context.req.param(name) ?? '',
         query: (name) => context.req.query(name),
@@ -147,7 +164,7 @@ export class Router {
     }
     const durationMs = performance.now() - startedAt
     telemetry.recordRequest(context.req.method, template, answer.status, durationMs)
-    return respond(answer, requestId, dialect.contentType, incoming)
+    return respond(answer, requestId, dialect.contentType, incoming, limits)
   }
 
   #report(problem: Problem, requestId: string, path: string): void {
@@ -164,12 +181,9 @@ export function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
-export class MethodNotAllowed extends Problem {
-  readonly allow: readonly string[]
-  constructor(method: string, allow: readonly string[]) {
-    super('METHOD_NOT_ALLOWED', `${method} is not allowed here.`, { allow })
-    this.allow = allow
-  }
+function methodNotAllowed(method: string, allow: readonly string[]): Problem {
+  const headers = { allow: allow.join(', ') }
+  return new Problem('METHOD_NOT_ALLOWED', `${method} is not allowed here.`, { allow }, { headers })
 }
 
 export function respond(
@@ -177,6 +191,7 @@ export function respond(
   requestId: string,
   contentType: string,
   incoming?: IncomingMessage,
+  more?: Readonly<Record<string, string>>,
 ): Response {
   const always = { 'x-request-id': requestId, 'cache-control': 'no-store' }
   // A body that nobody reads would be taken for the next request on this connection.
@@ -185,7 +200,7 @@ export function respond(
   const type = body === undefined ? undefined : { 'content-type': contentType }
   return new Response(body ?? null, {
     status,
-    headers: { ...always, ...type, ...close, ...headers },
+    headers: { ...always, ...type, ...close, ...more, ...headers },
   })
 }
 

@@ -2,27 +2,8 @@
  * How the functions API speaks: every answer in the envelope of its document, problems too.
  * Source: `CommonApiResponse` of the functions API document.
  */
-import type { Problem, ProblemCode } from '#domain/problem.ts'
-import { MethodNotAllowed, type Answer, type Dialect } from '../../http/exchange.ts'
-
-const STATUS: Readonly<Record<ProblemCode, number>> = {
-  INVALID_REQUEST: 400,
-  INVALID_JSON: 400,
-  INVALID_PARAMS: 400,
-  CODE_INVALID: 400,
-  FORBIDDEN: 403,
-  NOT_FOUND: 404,
-  METHOD_NOT_ALLOWED: 405,
-  NAME_TAKEN: 409,
-  PAYLOAD_TOO_LARGE: 413,
-  UNSUPPORTED_MEDIA_TYPE: 415,
-  INTERNAL: 500,
-  OVERLOADED: 503,
-  UNAVAILABLE: 503,
-  TIMEOUT: 504,
-}
-
-const RETRY_AFTER_S = '1'
+import type { Answer, Dialect } from '../../http/exchange.ts'
+import { problemHeaders, STATUS } from '../../http/status.ts'
 
 export const functionsDialect: Dialect = {
   contentType: 'application/json',
@@ -36,7 +17,7 @@ export const functionsDialect: Dialect = {
     return {
       status: STATUS[code],
       body: JSON.stringify({ success: false, error: shown }),
-      headers: headersOf(problem),
+      headers: problemHeaders(problem),
     }
   },
 }
@@ -47,11 +28,6 @@ export function success(
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   return { status, body: JSON.stringify({ success: true, data }), headers }
-}
-
-function headersOf(problem: Problem): Record<string, string> {
-  if (problem instanceof MethodNotAllowed) return { allow: problem.allow.join(', ') }
-  return problem.retryable ? { 'retry-after': RETRY_AFTER_S } : {}
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null

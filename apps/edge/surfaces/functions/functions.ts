@@ -7,7 +7,6 @@ import { Problem } from '#domain/problem.ts'
 import {
   FunctionChanges,
   FunctionInput,
-  LOCAL_OWNER,
   type DeleteFunction,
   type NullableChanges,
   type RegisterFunction,
@@ -44,14 +43,13 @@ export interface FunctionRoutesOptions {
 
 export function functionRoutes(router: Router, options: FunctionRoutesOptions): void {
   const { send, queries, functionIds, maxBodyBytes } = options
-  const owner = LOCAL_OWNER
 
-  router.on('GET', '/functions', async () => {
+  router.on('GET /functions', async ({ principal: { owner } }) => {
     const { value, fresh } = await queries.ask((db) => listFunctions(db, owner))
     return success(200, { functions: value.map(functionView) }, staleness(fresh))
   })
 
-  router.on('POST', '/functions', async ({ incoming, cause }) => {
+  router.on('POST /functions', async ({ incoming, cause, principal: { owner } }) => {
     const body = await readJson(incoming, maxBodyBytes)
     const definition = validInput(withoutNulls(body, OPTIONAL))
     requireCompilable(definition)
@@ -62,7 +60,8 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(201, { function_id, version }, { location: `/functions/${function_id}` })
   })
 
-  router.on('GET', '/functions/:function_id', async (exchange) => {
+  router.on('GET /functions/:function_id', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     const { value, fresh } = await queries.require(
       async (db) => {
@@ -74,7 +73,8 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, functionView(value), staleness(fresh))
   })
 
-  router.on('PUT', '/functions/:function_id', async (exchange) => {
+  router.on('PUT /functions/:function_id', async (exchange) => {
+    const { owner } = exchange.principal
     const function_id = idOf(exchange, 'function_id')
     const body = await readJson(exchange.incoming, maxBodyBytes)
     const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
@@ -85,13 +85,15 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, { function_id, version: updated?.version })
   })
 
-  router.on('DELETE', '/functions/:function_id', async (exchange) => {
+  router.on('DELETE /functions/:function_id', async (exchange) => {
+    const { owner } = exchange.principal
     const function_id = idOf(exchange, 'function_id')
     await send<DeleteFunction>('function.delete', { function_id, owner }, exchange.cause)
     return { status: 204 }
   })
 
-  router.on('GET', '/functions/:function_id/versions', async (exchange) => {
+  router.on('GET /functions/:function_id/versions', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     const { value, fresh } = await queries.require(
       async (db) => {
@@ -103,7 +105,8 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, { versions: value.map(versionView) }, staleness(fresh))
   })
 
-  router.on('GET', '/functions/:function_id/versions/:version', async (exchange) => {
+  router.on('GET /functions/:function_id/versions/:version', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     const version = idOf(exchange, 'version')
     const { value, fresh } = await queries.require(
@@ -116,7 +119,8 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, versionView(value), staleness(fresh))
   })
 
-  router.on('GET', '/functions/:function_id/metrics', async (exchange) => {
+  router.on('GET /functions/:function_id/metrics', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     // A deleted function's metrics stay readable.
     const { value, fresh } = await queries.require(

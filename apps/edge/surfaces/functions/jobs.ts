@@ -4,7 +4,6 @@
  */
 import { functionNotFound } from '#domain/function.ts'
 import { Problem } from '#domain/problem.ts'
-import { LOCAL_OWNER } from '#events/functions.ts'
 import type { JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
@@ -35,9 +34,9 @@ export interface JobRoutesOptions {
 
 export function jobRoutes(router: Router, options: JobRoutesOptions): void {
   const { definitions, agreement, invocations, queries, maxBodyBytes } = options
-  const owner = LOCAL_OWNER
 
-  router.on('POST', '/functions/:function_id/invoke', async (exchange) => {
+  router.on('POST /functions/:function_id/invoke', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
     const event = parseJson(text)
@@ -54,7 +53,8 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     return success(202, acceptedJobView(job), { location, ...preference })
   })
 
-  router.on('GET', '/jobs/:id', async (exchange) => {
+  router.on('GET /jobs/:id', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'id')
     const { value, fresh } = await queries.require(
       (db) => findJob(db, owner, id),
@@ -63,7 +63,8 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     return success(200, { ...jobView(value), input: value.input }, staleness(fresh))
   })
 
-  router.on('GET', '/jobs/:id/logs', async (exchange) => {
+  router.on('GET /jobs/:id/logs', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'id')
     const { value, fresh } = await queries.require(
       (db) => findJobLogs(db, owner, id),
@@ -73,7 +74,8 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     return success(200, { logs, truncated }, staleness(fresh))
   })
 
-  router.on('GET', '/functions/:function_id/jobs', async (exchange) => {
+  router.on('GET /functions/:function_id/jobs', async (exchange) => {
+    const { owner } = exchange.principal
     const id = idOf(exchange, 'function_id')
     const page = wholeNumber(exchange, 'page', 1, PAGE_MAX)
     const perPage = wholeNumber(exchange, 'per_page', PER_PAGE_MAX, PER_PAGE_MAX)

@@ -1,0 +1,44 @@
+/**
+ * Who may call which route, and how often: the one table of it. A route that is not in here cannot
+ * be registered.
+ */
+import type { Scope } from './principal.ts'
+
+/** Limits that a route shares with others of the same name; their figures: `limits/policies.ts`. */
+export type LimitName = 'execute' | 'functions' | 'token'
+
+export interface RouteAccess {
+  /** One of them is enough; none: everybody may. */
+  readonly scopes: readonly Scope[]
+  /** Wants credentials even where an instance is open. */
+  readonly closed?: true
+  readonly limit?: LimitName
+}
+
+/** A handler narrows it to the function's own runtime (`requireExecute`). */
+const EXECUTE: readonly Scope[] = [
+  'execute:all',
+  'execute:nodejs',
+  'execute:python',
+  'execute:rust',
+]
+const READ: readonly Scope[] = ['read:functions']
+const WRITE: readonly Scope[] = ['functions:write']
+const JOBS: readonly Scope[] = ['jobs:read']
+
+export const ROUTES = {
+  'GET /functions': { scopes: READ },
+  'POST /functions': { scopes: WRITE },
+  'GET /functions/:function_id': { scopes: READ },
+  'PUT /functions/:function_id': { scopes: WRITE },
+  'DELETE /functions/:function_id': { scopes: WRITE },
+  'GET /functions/:function_id/versions': { scopes: READ },
+  'GET /functions/:function_id/versions/:version': { scopes: READ },
+  'GET /functions/:function_id/metrics': { scopes: READ },
+  'POST /functions/:function_id/invoke': { scopes: EXECUTE },
+  'GET /functions/:function_id/jobs': { scopes: JOBS },
+  'GET /jobs/:id': { scopes: JOBS },
+  'GET /jobs/:id/logs': { scopes: JOBS },
+} as const satisfies Readonly<Record<string, RouteAccess>>
+
+export type RouteName = keyof typeof ROUTES

@@ -1,0 +1,52 @@
+/**
+ * How the surfaces of our own speak: JSON as it is, problems as RFC 9457 says, with the house's code
+ * and the request's id beside its fields.
+ */
+import type { Answer, Dialect } from '../../http/exchange.ts'
+import { problemHeaders, STATUS } from '../../http/status.ts'
+
+export const operationsDialect: Dialect = {
+  contentType: 'application/json',
+  render(problem, requestId) {
+    const { code, message, details } = problem
+    const status = STATUS[code]
+    const shown = {
+      type: `urn:sluice:problem:${code.toLowerCase().replaceAll('_', '-')}`,
+      title: TITLES[status] ?? 'Error',
+      status,
+      detail: message,
+      code,
+      ...(details !== undefined && { details }),
+      request_id: requestId,
+    }
+    return {
+      status,
+      body: JSON.stringify(shown),
+      headers: { 'content-type': 'application/problem+json', ...problemHeaders(problem) },
+    }
+  },
+}
+
+export function shown(
+  status: number,
+  body: unknown,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
+  return { status, body: JSON.stringify(body), headers }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  405: 'Method Not Allowed',
+  409: 'Conflict',
+  413: 'Content Too Large',
+  415: 'Unsupported Media Type',
+  422: 'Unprocessable Content',
+  429: 'Too Many Requests',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+}
