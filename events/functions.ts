@@ -146,7 +146,7 @@ export type FunctionNameEvent = FunctionNameClaimed | FunctionNameReleased
 
 /** Idempotency keys. A version is decided once: the expectation on the subject closes the race. */
 export const functionMessageId = {
-  command: (verb: string, requestId: string) => `function:${verb}:${requestId}`,
+  command: (type: string, requestId: string) => `${type}:${requestId}`,
   version: (functionId: number, version: number) => `function:${functionId}:v${version}`,
   deleted: (functionId: number) => `function:${functionId}:deleted`,
   claimed: (functionId: number, version: number) => `function:${functionId}:v${version}:claim`,

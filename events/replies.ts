@@ -2,7 +2,6 @@
  * Replies: what travels back to an inbox. The asker opens the inbox and names it in a header of the
  * command, since the message's own reply subject is the stream's acknowledgement.
  */
-import type { FunctionVersion } from './functions.ts'
 import type { JobError, Json } from './jobs.ts'
 
 export const REPLY_HEADER = 'Sluice-Reply'
@@ -25,9 +24,15 @@ export interface FailureReply {
   readonly problem: { readonly code: string; readonly message: string; readonly details?: unknown }
 }
 
-/** To a function command: where on EVENTS its newest event stands. */
-export type FunctionReply =
-  { readonly seq: number; readonly function?: FunctionVersion } | FailureReply
+/**
+ * To a command that a handler decides: where on EVENTS the newest event of the decision stands, and
+ * what became of the aggregate; it is left out where it is too large for a reply, or gone.
+ */
+export interface DecidedReply<Data = unknown> {
+  readonly seq: number
+  readonly data?: Data
+}
+export type CommandReply<Data = unknown> = DecidedReply<Data> | FailureReply
 
 /** To a run: its end, or where the end stands on EVENTS if it is too large for a reply. */
 export interface JobReply {

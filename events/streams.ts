@@ -134,7 +134,7 @@ const durable = (name: string, filter: string, maxAckPending: number): DurableCo
   max_ack_pending: maxAckPending,
 })
 
-export const handlerDurable = durable('handler', filters.functionCommands, 256)
+export const handlerDurable = durable('handler', filters.decided, 256)
 
 /**
  * One durable per function, so that a flood on one function is queued behind itself only;

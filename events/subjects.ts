@@ -14,7 +14,8 @@ export type JobFact = 'started' | 'returned' | 'succeeded' | 'failed'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
-  functionCommand: (verb: FunctionVerb) => `cmd.function.${verb}`,
+  /** What a handler decides: its name is `<aggregate>.<verb>`. Runs have two tokens more. */
+  command: (name: string) => `cmd.${name}`,
   call: (runtime: Runtime, functionId: number) => `call.${runtime}.${functionId}`,
   check: (runtime: Runtime) => `call.${runtime}.check`,
   functionEvent: (functionId: number, fact: FunctionFact) => `evt.function.${functionId}.${fact}`,
@@ -26,7 +27,7 @@ export const subjects = {
 /** Subjects with wildcards, as consumers filter by them. */
 export const filters = {
   commands: 'cmd.>',
-  functionCommands: 'cmd.function.*',
+  decided: 'cmd.*.*',
   runJobs: 'cmd.job.run.>',
   runJobsOf: (functionId: number) => `cmd.job.run.*.${functionId}`,
   calls: 'call.>',
@@ -44,7 +45,7 @@ export const signals = {
   projected: 'ops.projected',
   /** Asked of the projector: say it again. */
   whereProjected: 'ops.projected.ask',
-  /** Every edge, after each function event that it has read: how far it has come. */
+  /** Every edge, after each event that it answers from: how far it has come. */
   defined: 'ops.defined',
   /** Every process, once a second. */
   presence: 'ops.presence',

@@ -33,6 +33,7 @@ export interface DefinitionsOptions {
 }
 
 export class Definitions implements AsyncDisposable {
+  readonly filter = filters.functionEvents
   readonly #options: DefinitionsOptions
   readonly #functions = new Map<number, Defined>()
   readonly #unreadable = new Set<number>()

@@ -18,6 +18,7 @@ import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { openGuard } from './access/guard.ts'
 import { Agreement } from './agreement.ts'
+import { createCommands } from './commands.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createAccess } from './http/access.ts'
@@ -48,7 +49,8 @@ async function serve(main: Main): Promise<void> {
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
   const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
-  const agreement = stack.use(new Agreement({ bus, definitions, presence, instance, log, signal }))
+  const readers = { functions: definitions }
+  const agreement = stack.use(new Agreement({ bus, readers, presence, instance, log, signal }))
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
@@ -56,13 +58,14 @@ async function serve(main: Main): Promise<void> {
   const queries = new Queries(database.db, readModel)
   const room = stack.use(new LogRoom(bus, log))
   const invocations = new Invocations({ bus, payloads, appender, jobIds, room, log })
-  const send = createFunctionCommands({ bus, payloads, appender, agreement, readModel, room })
+  const send = createCommands({ bus, payloads, appender, agreement, readModel, room })
+  const sendFunction = createFunctionCommands({ bus, payloads, send })
 
   const app = new Hono<{ Bindings: HttpBindings }>()
   const admission = new Admission(config.maxConcurrentRequests)
   const dialect = functionsDialect
   const router = new Router({ app, dialect, telemetry, log, admission, guard: openGuard })
-  functionRoutes(router, { send, queries, functionIds, maxBodyBytes })
+  functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
   jobRoutes(router, { definitions, agreement, invocations, queries, maxBodyBytes })
   router.close()
   mountOperations(app, {
@@ -86,7 +89,7 @@ async function serve(main: Main): Promise<void> {
     { value: admission.current },
   ])
 
-  connection.announce(() => ({ defined: definitions.position }))
+  connection.announce(() => ({ known: agreement.positions }))
   await agreement.joined()
   const { host } = config
   const access = createAccess([host, ...LAMBDA_HOSTS])

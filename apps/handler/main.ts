@@ -1,5 +1,5 @@
 /**
- * The handler: decides function commands, keeps the functions' durables, and ends overdue jobs.
+ * The handler: decides commands, keeps the functions' durables, and ends overdue jobs.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Appender } from '#events/jetstream/append.ts'
@@ -14,7 +14,8 @@ import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { createDurables } from './durables.ts'
-import { createFunctionCommands } from './function-commands.ts'
+import { createCommands } from './commands.ts'
+import { functionCommands } from './function-commands.ts'
 import { createFunctionStore } from './function-store.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
@@ -35,15 +36,15 @@ async function serve(main: Main): Promise<void> {
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
   const store = createFunctionStore(bus, payloads, appender)
   const durables = createDurables({ bus, store, concurrency: config.functionConcurrency, log })
-  const handle = createFunctionCommands({
-    bus,
-    payloads,
-    appender,
-    store,
-    log,
-    checkSource: createSourceCheck(bus, payloads, stack.use(watchPresence(bus))),
-    ensureDurable: durables.ensure,
-  })
+  const presence = stack.use(watchPresence(bus))
+  const aggregates = {
+    function: functionCommands({
+      store,
+      checkSource: createSourceCheck(bus, payloads, presence),
+      ensureDurable: durables.ensure,
+    }),
+  }
+  const handle = createCommands({ bus, payloads, appender, aggregates, log })
   // Before anything is reclaimed: a command whose function has no durable would seem to be done.
   await untilDone(() => durables.keep(Date.now()), { what: 'durables', log, signal })
   const inProgress = new Set<Promise<void>>()

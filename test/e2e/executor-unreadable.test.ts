@@ -74,7 +74,7 @@ test('a run command whose payload is gone is buried with the place that it named
 
 test('a function command that makes no sense is buried, and others are decided', async () => {
   for (const [n, body] of ['{', '[]', '{"type":"function.update","data":{}}'].entries()) {
-    await publish(subjects.functionCommand('update'), `nonsense:${n}`, body)
+    await publish(subjects.command('function.update'), `nonsense:${n}`, body)
     await settled('handler')
     assert.equal((await letter('handler'))?.payload, body)
   }

@@ -5,11 +5,12 @@ import { envelope } from '#events/envelope.ts'
 import type { FunctionCommand, FunctionEvent } from '#events/functions.ts'
 import { Appender } from '#events/jetstream/append.ts'
 import { openPayloads } from '#events/jetstream/payloads.ts'
-import { REPLY_HEADER, type FunctionReply } from '#events/replies.ts'
+import { REPLY_HEADER, type CommandReply } from '#events/replies.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
 import { filters, subjects, type FunctionVerb } from '#events/subjects.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
-import { createFunctionCommands, type HandleMessage } from '../../apps/handler/function-commands.ts'
+import { createCommands, type HandleMessage } from '../../apps/handler/commands.ts'
+import { functionCommands } from '../../apps/handler/function-commands.ts'
 import { createFunctionStore } from '../../apps/handler/function-store.ts'
 import { SIZES, startLog, type TestLog } from './log-fixture.ts'
 
@@ -24,20 +25,17 @@ before(async () => {
   const { bus } = log
   appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
   const payloads = await openPayloads(bus.nc, { ...SIZES, eventTtlDays: 30 })
-  handle = createFunctionCommands({
-    ...{ bus, payloads, appender, log: quietLog('handler') },
+  const aggregate = functionCommands({
     store: createFunctionStore(bus, payloads, appender),
     checkSource: () => Promise.resolve(),
     ensureDurable: () => Promise.resolve(),
   })
+  const aggregates = { function: aggregate }
+  handle = createCommands({ bus, payloads, appender, aggregates, log: quietLog('handler') })
 })
 after(() => log[Symbol.asyncDispose]())
 
-async function send(
-  verb: FunctionVerb,
-  n: number,
-  data: object,
-): Promise<{ reply: FunctionReply }> {
+async function send(verb: FunctionVerb, n: number, data: object): Promise<{ reply: CommandReply }> {
   const said = { source: 'test', time: new Date().toISOString(), cause: { correlationid: 'r' } }
   const id = `function:${verb}:${n}`
   const command = envelope(said, {
@@ -50,8 +48,8 @@ async function send(
   const { inbox, reply } = log.bus.rpc.expect(verb, 10_000)
   const payload = JSON.stringify(command)
   const headers = [[REPLY_HEADER, inbox]] as const
-  await appender.append({ subject: subjects.functionCommand(verb), id, payload, headers })
-  return { reply: (await reply).json<FunctionReply>() }
+  await appender.append({ subject: subjects.command(`function.${verb}`), id, payload, headers })
+  return { reply: (await reply).json<CommandReply>() }
 }
 
 /** Handles the next command; its acknowledgement gets lost, and it will be delivered again. */
