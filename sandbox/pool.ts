@@ -12,9 +12,8 @@
  */
 import { type Program, type Run, type RunResult, SandboxError } from './contract.ts'
 import type { SandboxProcess } from './process.ts'
-import { launches } from './runtimes/launch.ts'
 import { serve } from './serve.ts'
-import type { Shelves } from './shelf.ts'
+import { kindOf, type Shelves, type SpareKind } from './shelf.ts'
 
 const FREEZE_AFTER_MS = 50
 const FREEZE_SWEEP_MS = 25
@@ -41,7 +40,7 @@ interface Waiter {
 interface Entry {
   readonly key: string
   readonly program: Program
-  readonly memoryClassMb: number
+  readonly kind: SpareKind
   readonly idle: Held[]
   readonly waiting: Waiter[]
   processes: number
@@ -102,8 +101,8 @@ export class Pool {
   }
 
   /** A spare has arrived: whoever has waited longest for its kind gets it. */
-  onSpare(runtime: Program['runtime'], memoryClassMb: number): void {
-    const queue = this.#wants.get(`${runtime} ${memoryClassMb}`)
+  onSpare({ key }: SpareKind): void {
+    const queue = this.#wants.get(key)
     for (let waiter = queue?.[0]; waiter !== undefined; waiter = queue?.[0]) {
       if (waiter.served || !waiter.wanting) {
         queue?.shift()
@@ -116,8 +115,8 @@ export class Pool {
     }
   }
 
-  onNoSpare(runtime: Program['runtime'], memoryClassMb: number, error: Error): void {
-    const queue = this.#wants.get(`${runtime} ${memoryClassMb}`)?.splice(0) ?? []
+  onNoSpare({ key }: SpareKind, error: Error): void {
+    const queue = this.#wants.get(key)?.splice(0) ?? []
     for (const waiter of queue) {
       const failure = `No sandbox could be started: ${error.message}`
       this.#refuse(waiter, new SandboxError('SANDBOX_FAILED', failure, { cause: error }))
@@ -145,7 +144,7 @@ export class Pool {
     const entry: Entry = {
       key,
       program,
-      memoryClassMb: launches[runtime].memoryClassOf(memoryMb),
+      kind: kindOf(program),
       idle: [],
       waiting: [],
       processes: 0,
@@ -184,7 +183,7 @@ export class Pool {
   }
 
   #claim(entry: Entry): Held | undefined {
-    const spare = this.#options.shelves.take(entry.program.runtime, entry.memoryClassMb)
+    const spare = this.#options.shelves.take(entry.kind)
     if (spare === undefined) return undefined
     entry.processes += 1
     spare.closed
@@ -219,17 +218,17 @@ export class Pool {
   /** Lets as many waiting runs of a program ask for a spare as it may have processes. */
   #promote(entry: Entry): void {
     const limit = this.#options.maxProcessesPerFunction
-    const kind = `${entry.program.runtime} ${entry.memoryClassMb}`
+    const { key } = entry.kind
     for (const waiter of entry.waiting) {
       if (entry.processes + entry.wanting >= limit) break
       if (waiter.wanting) continue
       waiter.wanting = true
       entry.wanting += 1
       this.#wanting += 1
-      const queue = this.#wants.get(kind)
-      if (queue === undefined) this.#wants.set(kind, [waiter])
+      const queue = this.#wants.get(key)
+      if (queue === undefined) this.#wants.set(key, [waiter])
       else queue.push(waiter)
-      this.#options.shelves.want(entry.program.runtime, entry.memoryClassMb, 1)
+      this.#options.shelves.want(entry.kind, 1)
     }
     // Room may have come free for whoever waits, whatever the program.
     if (this.#wanting > 0) this.#options.shelves.fill()
@@ -243,7 +242,10 @@ export class Pool {
     waiter.wanting = false
     entry.wanting -= 1
     this.#wanting -= 1
-    this.#options.shelves.want(entry.program.runtime, entry.memoryClassMb, -1)
+    const { key, code } = entry.kind
+    const isLast = !this.#wants.get(key)?.some(({ wanting }) => wanting)
+    if (code !== undefined && isLast) this.#wants.delete(key)
+    this.#options.shelves.want(entry.kind, -1)
   }
 
   #give(waiter: Waiter, held: Held): void {

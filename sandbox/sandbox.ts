@@ -156,17 +156,18 @@ class ProcessSandbox implements Sandbox {
     const shelves = new Shelves(
       {
         sparesPerRuntime: this.#options.spares,
-        start: (runtime, memoryClassMb) =>
+        start: ({ runtime, memoryClassMb }) =>
           this.#startProcess(ground, runtime, memoryClassMb || LIMITS.memoryMbDefault),
         makeRoom: () => this.#makeRoom(),
-        onSpare: (runtime, memoryClassMb) => {
-          waiting.get(runtime)?.resolve()
-          pool.onSpare(runtime, memoryClassMb)
+        onSpare: (kind) => {
+          waiting.get(kind.runtime)?.resolve()
+          pool.onSpare(kind)
         },
-        onFailure: (runtime, memoryClassMb, error) => {
+        onFailure: (kind, error) => {
+          const { runtime } = kind
           this.#options.onEvent('start-failed', { runtime, reason: error.message })
           waiting.get(runtime)?.resolve()
-          pool.onNoSpare(runtime, memoryClassMb, error)
+          pool.onNoSpare(kind, error)
         },
       },
       usable,

@@ -5,10 +5,12 @@
  * 1. What is taken never comes back.
  * 2. The default class of each runtime is always refilled; another memory class keeps one spare for
  *    a while after it was asked for, so that a function with its own limit starts cold only once.
+ *    What is compiled has its code in it from the start: it is started when it is wanted, no sooner.
  * 3. Refilling waits a little after a claim: starting a child blocks the event loop for 1 to 2 ms,
  *    which the run that made the claim must not pay for.
  */
-import { LIMITS, type RuntimeName } from './contract.ts'
+import { hash } from 'node:crypto'
+import { LIMITS, type Program, type RuntimeName } from './contract.ts'
 import type { SandboxProcess } from './process.ts'
 import { launches } from './runtimes/launch.ts'
 
@@ -17,9 +19,28 @@ const RETRY_DELAY_MS = 1000
 const STARTING_AT_ONCE = 2
 const CLASS_KEPT_MS = 10 * 60_000
 
-interface Shelf {
+/** What a spare is good for. */
+export interface SpareKind {
+  readonly key: string
   readonly runtime: RuntimeName
   readonly memoryClassMb: number
+  /** Of a runtime whose processes are made of their source. */
+  readonly code?: string
+}
+
+export function kindOf({ runtime, memoryMb, code }: SpareNeed): SpareKind {
+  const { isCompiled, memoryClassOf } = launches[runtime]
+  const memoryClassMb = memoryClassOf(memoryMb)
+  const key = `${runtime} ${memoryClassMb}`
+  return isCompiled
+    ? { key: `${key} ${hash('sha256', code)}`, runtime, memoryClassMb, code }
+    : { key, runtime, memoryClassMb }
+}
+
+type SpareNeed = Pick<Program, 'runtime' | 'memoryMb' | 'code'>
+
+interface Shelf {
+  readonly kind: SpareKind
   readonly spares: SandboxProcess[]
   starting: number
   /** Runs that wait for a spare of this shelf right now. */
@@ -30,11 +51,11 @@ interface Shelf {
 
 export interface ShelvesOptions {
   readonly sparesPerRuntime: number
-  readonly start: (runtime: RuntimeName, memoryClassMb: number) => SandboxProcess
+  readonly start: (kind: SpareKind) => SandboxProcess | Promise<SandboxProcess>
   /** May another process be started? If not, it has tried to make room. */
   readonly makeRoom: () => boolean
-  readonly onSpare: (runtime: RuntimeName, memoryClassMb: number) => void
-  readonly onFailure: (runtime: RuntimeName, memoryClassMb: number, error: Error) => void
+  readonly onSpare: (kind: SpareKind) => void
+  readonly onFailure: (kind: SpareKind, error: Error) => void
 }
 
 export class Shelves {
@@ -46,7 +67,8 @@ export class Shelves {
   constructor(options: ShelvesOptions, runtimes: readonly RuntimeName[]) {
     this.#options = options
     for (const runtime of runtimes) {
-      this.#shelf(runtime, launches[runtime].memoryClassOf(LIMITS.memoryMbDefault))
+      if (launches[runtime].isCompiled) continue
+      this.#shelf(kindOf({ runtime, memoryMb: LIMITS.memoryMbDefault, code: '' }))
     }
   }
 
@@ -62,12 +84,15 @@ export class Shelves {
     return count
   }
 
-  take(runtime: RuntimeName, memoryClassMb: number): SandboxProcess | undefined {
-    const shelf = this.#shelf(runtime, memoryClassMb)
+  take(kind: SpareKind): SandboxProcess | undefined {
+    const shelf = this.#shelf(kind)
     shelf.lastAskedAt = performance.now()
     for (;;) {
       const spare = shelf.spares.pop()
-      if (spare === undefined) return undefined
+      if (spare === undefined) {
+        this.#forget(shelf)
+        return undefined
+      }
       if (!spare.alive) continue
       this.#refillSoon(shelf, REFILL_DELAY_MS)
       return spare
@@ -75,10 +100,11 @@ export class Shelves {
   }
 
   /** Says how many runs wait for this kind; starts what is missing at once. */
-  want(runtime: RuntimeName, memoryClassMb: number, change: 1 | -1): void {
-    const shelf = this.#shelf(runtime, memoryClassMb)
+  want(kind: SpareKind, change: 1 | -1): void {
+    const shelf = this.#shelf(kind)
     shelf.wanted += change
     if (change === 1) this.#refill(shelf)
+    else this.#forget(shelf)
   }
 
   /** Starts what is missing on each shelf, as far as there is room; does not wait for it. */
@@ -93,26 +119,32 @@ export class Shelves {
     return [...this.#shelves.values()].flatMap((shelf) => shelf.spares.splice(0))
   }
 
-  #shelf(runtime: RuntimeName, memoryClassMb: number): Shelf {
-    const key = `${runtime} ${memoryClassMb}`
-    let shelf = this.#shelves.get(key)
+  #shelf(kind: SpareKind): Shelf {
+    let shelf = this.#shelves.get(kind.key)
     if (shelf === undefined) {
       shelf = {
-        runtime,
-        memoryClassMb,
+        kind,
         spares: [],
         starting: 0,
         wanted: 0,
         lastAskedAt: -Infinity,
         lastFailure: undefined,
       }
-      this.#shelves.set(key, shelf)
+      this.#shelves.set(kind.key, shelf)
     }
     return shelf
   }
 
+  /** There are as many kinds of what is compiled as there are sources. */
+  #forget({ kind, spares, starting, wanted }: Shelf): void {
+    if (kind.code === undefined || starting > 0 || wanted > 0) return
+    for (const spare of spares.splice(0)) spare.kill('retired')
+    this.#shelves.delete(kind.key)
+  }
+
   #target(shelf: Shelf): number {
-    const { runtime, memoryClassMb } = shelf
+    const { runtime, memoryClassMb, code } = shelf.kind
+    if (code !== undefined) return 0
     if (memoryClassMb === launches[runtime].memoryClassOf(LIMITS.memoryMbDefault)) {
       return this.#options.sparesPerRuntime
     }
@@ -137,27 +169,34 @@ export class Shelves {
   }
 
   #startOne(shelf: Shelf): void {
-    const { runtime, memoryClassMb } = shelf
+    const { kind } = shelf
     shelf.starting += 1
-    const spare = this.#options.start(runtime, memoryClassMb)
-    spare.ready.then(
-      () => {
+    this.#ready(kind).then(
+      (spare) => {
         shelf.starting -= 1
         shelf.lastFailure = undefined
         shelf.spares.push(spare)
         // A spare that dies on the shelf is replaced.
         spare.closed.then(() => this.#drop(shelf, spare)).catch(() => {})
-        this.#options.onSpare(runtime, memoryClassMb)
+        this.#options.onSpare(kind)
+        this.#forget(shelf)
         this.#refill(shelf)
       },
       (error: unknown) => {
         shelf.starting -= 1
         if (this.#closed) return
         shelf.lastFailure = error instanceof Error ? error : new Error(String(error))
-        this.#options.onFailure(runtime, memoryClassMb, shelf.lastFailure)
+        this.#options.onFailure(kind, shelf.lastFailure)
+        this.#forget(shelf)
         this.#refillSoon(shelf, RETRY_DELAY_MS)
       },
     )
+  }
+
+  async #ready(kind: SpareKind): Promise<SandboxProcess> {
+    const spare = await this.#options.start(kind)
+    await spare.ready
+    return spare
   }
 
   #drop(shelf: Shelf, spare: SandboxProcess): void {

@@ -15,6 +15,8 @@ export interface Launch {
   readonly arguments: (memoryClassMb: number) => readonly string[]
   /** For the interpreter's C library; the runner takes it away before user code exists. */
   readonly environment: Readonly<Record<string, string>>
+  /** Its processes are made of their source: each program has spares of its own, or none. */
+  readonly isCompiled: boolean
   /** Spares are kept per class; 0 means that one spare serves every memory limit. */
   readonly memoryClassOf: (memoryMb: number) => number
 }
@@ -39,6 +41,7 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
     ],
     // An arena per thread would reserve 64 MiB of the address space that a function may have.
     environment: { MALLOC_ARENA_MAX: '1' },
+    isCompiled: false,
     memoryClassOf: () => 0,
   },
   nodejs: {
@@ -51,6 +54,7 @@ export const launches: Readonly<Record<RuntimeName, Launch>> = {
       ...['--no-warnings', '--experimental-vm-modules', '-e', nodeBootstrap],
     ],
     environment: {},
+    isCompiled: false,
     memoryClassOf: (memoryMb) =>
       memoryClassesMb.find((each) => each >= memoryMb) ?? memoryClassesMb.at(-1) ?? memoryMb,
   },
