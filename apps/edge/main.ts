@@ -26,11 +26,13 @@ import { discardRest } from './http/body.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { serveHttp } from './http/server.ts'
 import { Invocations } from './invocations.ts'
+import { createLimiter, unlimited } from './limits/limiter.ts'
 import { LogRoom } from './log-room.ts'
 import { LAMBDA_HOSTS } from './operations/health.ts'
 import { mountOperations } from './operations/mount.ts'
 import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
+import { RedisLink } from './redis.ts'
 import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
 import { jobRoutes } from './surfaces/functions/jobs.ts'
@@ -46,6 +48,10 @@ async function serve(main: Main): Promise<void> {
   const connection = await connectBus('edge', main)
   const { bus, payloads, instance, telemetry } = connection
   const database = stack.use(openDatabase({ url: required(config, 'databaseUrl'), name: 'edge' }))
+  const { redisUrl } = config
+  const redis =
+    redisUrl === undefined ? undefined : stack.use(await RedisLink.open({ url: redisUrl, log }))
+  const limiter = config.rateLimits === 'on' ? createLimiter({ redis }) : unlimited
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
   const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
@@ -73,6 +79,7 @@ async function serve(main: Main): Promise<void> {
     telemetry,
     presence,
     probeDatabase: () => sql`select 1`.execute(database.db),
+    probeRedis: redis && (() => redis.probe()),
     projected: () => new Map(Object.entries(readModel.positions)),
   })
   app.notFound(async (context) => {

@@ -23,6 +23,8 @@ const DEFAULT_STREAM_BYTES = 8 * 1024 ** 3
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
+const SWITCH = ['on', 'off'] as const
+
 export interface Config {
   readonly host: string
   /** 0 picks a free one. */
@@ -31,6 +33,11 @@ export interface Config {
   readonly home: string
   readonly natsUrl: string | undefined
   readonly databaseUrl: string | undefined
+  /** Without it limits and cached results are each process's own. */
+  readonly redisUrl: string | undefined
+  readonly rateLimits: (typeof SWITCH)[number]
+  /** Proxies in front of us whose `X-Forwarded-For` is believed. */
+  readonly trustedProxies: number
   readonly logLevel: LogLevel
   readonly maxBodyBytes: number
   readonly maxConcurrentRequests: number
@@ -69,6 +76,9 @@ export function resolveConfig(env: Env): Config {
     home: resolve(text(env, 'SLUICE_HOME') ?? DEFAULT_HOME),
     natsUrl: text(env, 'NATS_URL'),
     databaseUrl: text(env, 'DATABASE_URL'),
+    redisUrl: redisUrl(env, 'REDIS_URL'),
+    rateLimits: oneOf(env, 'RATE_LIMITS', SWITCH, 'on'),
+    trustedProxies: integer(env, 'TRUSTED_PROXIES', 0, 0, 16),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
     maxBodyBytes: integer(env, 'MAX_BODY_BYTES', DEFAULT_BODY_BYTES, 1_024, 64 * 1024 ** 2),
     maxConcurrentRequests: integer(
@@ -117,6 +127,20 @@ function isLoopback(host: string): boolean {
 function text(env: Env, name: string): string | undefined {
   const value = env[name]?.trim()
   return value === '' ? undefined : value
+}
+
+/** The value is not repeated: it may hold a password. */
+function redisUrl(env: Env, name: string): string | undefined {
+  const given = text(env, name)
+  if (given === undefined) return undefined
+  const { protocol, hostname, pathname } = URL.parse(given) ?? {}
+  const isRedis = protocol === 'redis:' || protocol === 'rediss:'
+  if (isRedis && hostname && /^(\/\d*)?$/.test(pathname ?? '')) return given
+  throw new ConfigError(
+    `${name} is not the address of a Redis: it must be redis://[user:password@]host[:port][/database], ` +
+      'or rediss:// for TLS. Set it in the environment or in .env, or leave it out: then limits ' +
+      'and cached results are not shared between processes.',
+  )
 }
 
 function integer(env: Env, name: string, fallback: number, min: number, max: number): number {

@@ -36,6 +36,31 @@ describe('configuration', () => {
     })
   }
 
+  it('takes the address of a Redis, and refuses another without repeating its password', () => {
+    for (const url of ['redis://h', 'rediss://u:p@h:6380/2', 'redis://h:6379/']) {
+      assert.equal(resolveConfig({ REDIS_URL: url }).redisUrl, url)
+    }
+    assert.equal(resolveConfig({}).redisUrl, undefined)
+    for (const url of ['h:6379', 'http://u:secret@h', 'redis://', 'redis://u:secret@h/jobs']) {
+      assert.throws(
+        () => resolveConfig({ REDIS_URL: url }),
+        (error) =>
+          error instanceof ConfigError &&
+          /^REDIS_URL .*redis:\/\/.*environment.*\.env/.test(error.message) &&
+          !error.message.includes('secret'),
+        url,
+      )
+    }
+  })
+
+  it('limits unless told otherwise, and believes no proxy unless told how many there are', () => {
+    assert.equal(resolveConfig({}).rateLimits, 'on')
+    assert.equal(resolveConfig({ RATE_LIMITS: 'off' }).rateLimits, 'off')
+    assert.throws(() => resolveConfig({ RATE_LIMITS: 'no' }), ConfigError)
+    assert.equal(resolveConfig({}).trustedProxies, 0)
+    assert.throws(() => resolveConfig({ TRUSTED_PROXIES: '-1' }), ConfigError)
+  })
+
   it('refuses a port that cannot be one', () => {
     assert.throws(() => resolveConfig({ PORT: '65536' }), ConfigError)
     assert.equal(resolveConfig({ PORT: '65535' }).port, 65_535)

@@ -2,7 +2,7 @@
  * GET /health: is the platform well, part by part. One body for the two documents that want it.
  *
  * Invariants:
- * 1. Real probes: JetStream and Postgres are used, processes are those heard of late.
+ * 1. Real probes: JetStream, Postgres and Redis are used, processes are those heard of late.
  * 2. It answers within a second, and asks the servers at most about four times a second.
  * 3. Only `controller`, `postgres` and `nats` being down make it 503; what is not configured is
  *    `disabled` and harms nobody.
@@ -24,6 +24,8 @@ export interface HealthDeps {
   readonly bus: Pick<Bus, 'jsm' | 'disconnected'>
   /** Runs `select 1`. */
   readonly probeDatabase: () => Promise<unknown>
+  /** Undefined: none is configured. */
+  readonly probeRedis?: (() => Promise<unknown>) | undefined
   readonly presence: PresenceWatch
   readonly lambdaHosts?: ReadonlySet<string>
 }
@@ -60,14 +62,15 @@ export function createHealth(deps: HealthDeps): Health {
     bus.disconnected ? Promise.reject(new Error('disconnected')) : bus.jsm.getAccountInfo(),
   )
   const probePostgres = createProbe(deps.probeDatabase)
+  const probeRedis = deps.probeRedis === undefined ? disabled : createProbe(deps.probeRedis)
 
   const examine = sharedAnswer(FRESH_MS, async () => {
-    const [nats, postgres] = await Promise.all([probeNats(), probePostgres()])
+    const [nats, postgres, redis] = await Promise.all([probeNats(), probePostgres(), probeRedis()])
     const processes = count(presence)
     const { sandbox, runtimes } = viewExecutors(presence.list('executor'))
     const controller = controllerStatus(processes)
     const down = [controller, postgres, nats].includes('down')
-    const components = { controller, redis: 'disabled' as const, postgres, nats, runtimes }
+    const components = { controller, redis, postgres, nats, runtimes }
     return { down, timestamp: new Date().toISOString(), components, sandbox, processes }
   })
 
@@ -81,6 +84,8 @@ export function createHealth(deps: HealthDeps): Health {
     return { status: 200, body: { status, version: VERSION, ...report } }
   }
 }
+
+const disabled = (): Promise<ComponentStatus> => Promise.resolve('disabled')
 
 /** The pipeline behind the edge: who decides and who projects; without executors nothing runs. */
 function controllerStatus(processes: Readonly<Record<string, number>>): ComponentStatus {
