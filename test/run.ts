@@ -18,6 +18,7 @@ import { allOf } from '../apps/local/all-of.ts'
 import { provisionBubblewrap } from '../apps/local/provision/bubblewrap.ts'
 import { provisionNatsServer } from '../apps/local/provision/nats-server.ts'
 import { provisionPython } from '../apps/local/provision/python.ts'
+import { provisionRedisServer } from '../apps/local/provision/redis-server.ts'
 import { start, stop } from '../apps/local/program.ts'
 import { processesOfRun, RUN_MARK } from './support/left-processes.ts'
 import { SHARED_SERVER, startPostgres } from './support/postgres.ts'
@@ -41,10 +42,11 @@ async function run(args: readonly string[]): Promise<number> {
   const options = { env: process.env, log }
 
   const directory = owned.use(await tempDir('run'))
-  const [nats, bwrap, python, postgres] = await allOf([
+  const [nats, bwrap, python, redis, postgres] = await allOf([
     provisionNatsServer(options),
     provisionBubblewrap(options),
     provisionPython(options),
+    provisionRedisServer(options),
     startPostgres().then((server) => owned.use(server)),
   ])
   const temporary = await mkdtemp(join(directory.path, 't-'))
@@ -56,6 +58,7 @@ async function run(args: readonly string[]): Promise<number> {
     SLUICE_NATS_SERVER: nats,
     SLUICE_BWRAP: bwrap,
     SLUICE_PYTHON: python,
+    SLUICE_REDIS_SERVER: redis,
     [SHARED_SERVER]: postgres.url,
     [RUN_MARK]: mark,
   }

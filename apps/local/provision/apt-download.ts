@@ -18,6 +18,8 @@ const CONNECT_TIMEOUT_S = 2
 
 export interface PackageDownload {
   readonly packages: readonly string[]
+  /** Also what they need and this machine lacks. */
+  readonly withDependencies?: boolean
   readonly sources: readonly Stanza[]
   /** Where they are unpacked. */
   readonly directory: string
@@ -32,16 +34,21 @@ export async function downloadPackages(wanted: PackageDownload): Promise<void> {
     complete(file, { file, args, cwd: work.path, env: wanted.env, deathSignal: 'KILL' })
   // Not even a warning may pass: by default apt goes on with what it has.
   await run('apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update')
-  await run('apt-get', ...options, 'download', ...wanted.packages)
-  const archives = (await readdir(work.path)).filter((name) => name.endsWith('.deb'))
+  const [command, folder] = wanted.withDependencies
+    ? [['install', '--download-only', '--no-install-recommends', '--yes'], archivesIn(work.path)]
+    : [['download'], work.path]
+  await run('apt-get', ...options, ...command, ...wanted.packages)
+  const archives = (await readdir(folder)).filter((name) => name.endsWith('.deb'))
   for (const archive of archives) {
-    await run('dpkg', '-x', archive, wanted.directory)
+    await run('dpkg', '-x', join(folder, archive), wanted.directory)
   }
 }
 
+const archivesIn = (directory: string) => join(directory, 'archives')
+
 async function privateApt(directory: string, sources: readonly Stanza[]): Promise<string[]> {
   const parts = join(directory, 'sources.list.d')
-  const [lists, archives] = [join(directory, 'lists'), join(directory, 'archives')]
+  const [lists, archives] = [join(directory, 'lists'), archivesIn(directory)]
   for (const folder of [parts, join(lists, 'partial'), join(archives, 'partial')]) {
     await mkdir(folder, { recursive: true })
   }
@@ -58,6 +65,8 @@ async function privateApt(directory: string, sources: readonly Stanza[]): Promis
     'Acquire::Retries': '0',
     'Acquire::http::Timeout': CONNECT_TIMEOUT_S,
     'Acquire::https::Timeout': CONNECT_TIMEOUT_S,
+    // Nothing is installed, so nothing has to be held; its locks are root's.
+    'Debug::NoLocking': 'true',
     // Hooks of the machine concern what is installed on it.
     'APT::Update::Post-Invoke-Success': '',
     quiet: 2,

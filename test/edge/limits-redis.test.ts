@@ -1,0 +1,249 @@
+/** Limits that edges share through a real Redis, and what they do while it is not there. */
+import assert from 'node:assert/strict'
+import { setTimeout as pause } from 'node:timers/promises'
+import { describe, it } from 'node:test'
+import { Problem } from '#domain/problem.ts'
+import { createLog } from '#runtime/log.ts'
+import { startRedis } from '#test/support/redis.ts'
+import { until } from '#test/support/until.ts'
+import { mostInAnyWindow } from '#test/support/windows.ts'
+import { createLimiter, type Limiter } from '../../apps/edge/limits/limiter.ts'
+import { SharedLog } from '../../apps/edge/limits/shared-log.ts'
+import { RedisLink } from '../../apps/edge/redis.ts'
+import { Random } from '../chaos/random.ts'
+
+interface Edge extends AsyncDisposable {
+  readonly link: RedisLink
+  readonly limiter: Limiter
+  readonly events: () => string[]
+}
+
+async function openEdge(url: string): Promise<Edge> {
+  const lines: string[] = []
+  const log = createLog({ process: 'edge', level: 'info', write: (line) => void lines.push(line) })
+  const link = await RedisLink.open({ url, log })
+  return {
+    link,
+    limiter: createLimiter({ redis: link }),
+    events: () => lines.map((line) => (JSON.parse(line) as { event: string }).event),
+    [Symbol.asyncDispose]: () => link[Symbol.asyncDispose](),
+  }
+}
+
+const isBack = ({ link }: Edge) => until(() => link.isUp, { what: 'Redis back' })
+
+/** 1,000 decisions one after the other would hide a wait; each is measured by itself. */
+async function slowest(times: number, action: () => unknown): Promise<number> {
+  let most = 0
+  for (let i = 0; i < times; i++) {
+    const startedAt = performance.now()
+    await action()
+    most = Math.max(most, performance.now() - startedAt)
+  }
+  return most
+}
+
+describe('limits shared through Redis', () => {
+  it('admit exactly the limit of 20,000 calls, 2,048 at once from each of two edges', async () => {
+    await using redis = await startRedis()
+    await using one = await openEdge(redis.url)
+    await using two = await openEdge(redis.url)
+    let [calls, admitted] = [0, 0]
+    const call = async ({ limiter }: Edge) => {
+      while (calls++ < 20_000) if ((await limiter.take('execute', 'ada')).allowed) admitted++
+    }
+    // As many as an edge admits at once.
+    const callers = Array.from({ length: 2_048 }, () => [call(one), call(two)])
+    await Promise.all(callers.flat())
+    assert.equal(admitted, 100)
+    assert.deepEqual([one.events(), two.events()], [['redis_up'], ['redis_up']])
+    const refused = await two.limiter.take('execute', 'ada')
+    assert.ok(refused.retryAfterS >= 1 && refused.retryAfterS <= 61)
+    assert.equal(refused.headers['x-rate-limit-remaining'], '0')
+    assert.equal((await two.limiter.take('execute', 'bob')).headers['x-rate-limit-remaining'], '99')
+  })
+
+  it('never have more than the limit in any window of random arrivals', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const log = new SharedLog(edge.link)
+    const random = new Random(20_261_121)
+    const windows = [
+      { name: 'short', limit: 20, windowS: 0.3 },
+      { name: 'long', limit: 50, windowS: 1.2 },
+    ]
+    const sent: number[] = []
+    const answered: number[] = []
+    let arrivals = 0
+    const endsAt = performance.now() + 4_000
+    const arrive = async () => {
+      while (performance.now() < endsAt) {
+        if (random.below(40) === 0) await pause(random.below(150))
+        arrivals++
+        const sentAt = performance.now()
+        const verdict = await log.take('ada', windows)
+        if (verdict?.allowed !== true) continue
+        sent.push(sentAt)
+        answered.push(performance.now())
+      }
+    }
+    await Promise.all(Array.from({ length: 8 }, arrive))
+    assert.ok(arrivals > 10_000, `${arrivals} arrivals`)
+    assert.ok(sent.length > 100, `${sent.length} admitted`)
+    for (const { limit, windowS } of windows) {
+      // An admission lies between question and answer: the whole run is judged by what is certain.
+      const certain = sent.map((from, index) => ({ from, to: answered[index] as number }))
+      assert.ok(mostCertain(certain, windowS * 1_000) <= limit)
+    }
+    const spread = mostInAnyWindow(answered, 300)
+    assert.ok(spread >= 15, `it lets through what it may (${spread})`)
+  })
+
+  it('tell the wait to the moment: allowed then, refused just before', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const log = new SharedLog(edge.link)
+    const windows = [{ name: 'w', limit: 3, windowS: 1.2 }]
+    for (let i = 0; i < 3; i++) assert.equal((await log.take('ada', windows))?.allowed, true)
+    const refused = await log.take('ada', windows)
+    assert.equal(refused?.allowed, false)
+    const waitMs = refused.states[0]?.resetMs as number
+    assert.ok(waitMs > 1_200 - 100 && waitMs <= 1_200 + 20, `${waitMs} ms`)
+    const freeAt = performance.now() + waitMs
+    let seen = 0
+    for (;;) {
+      const askedAt = performance.now()
+      const verdict = await log.take('ada', windows)
+      if (verdict?.allowed === true) break
+      assert.ok(askedAt < freeAt + 1, 'refused although the wait is over')
+      seen++
+      await pause(2)
+    }
+    assert.ok(performance.now() >= freeAt - 2, 'allowed before the wait was over')
+    assert.ok(seen > 10)
+  })
+
+  it('charge no window when one of them refuses, and nothing for a look', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const log = new SharedLog(edge.link)
+    const windows = [
+      { name: 'small', limit: 1, windowS: 60 },
+      { name: 'large', limit: 10, windowS: 60 },
+    ]
+    for (let i = 0; i < 20; i++) assert.equal((await log.peek('ada', windows))?.allowed, true)
+    assert.equal((await log.take('ada', windows))?.allowed, true)
+    for (let i = 0; i < 20; i++) assert.equal((await log.take('ada', windows))?.allowed, false)
+    const states = (await log.peek('ada', windows))?.states.map(({ remaining }) => remaining)
+    assert.deepEqual(states, [0, 9])
+  })
+
+  it('leave nothing in Redis that does not go away by itself', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    await edge.limiter.take('chunks', '2001:db8:0:0::/64')
+    await edge.link.use(async (client) => {
+      const keys = (await client.keys('sluice:limit:*')).sort()
+      assert.deepEqual(keys, [
+        'sluice:limit:{chunks:2001:db8:0:0::/64}:hour',
+        'sluice:limit:{chunks:2001:db8:0:0::/64}:minute',
+      ])
+      for (const key of keys) assert.ok((await client.pttl(key)) > 60_000)
+    })
+  })
+})
+
+/** The most admissions that lie within one window of that length for certain. */
+function mostCertain(spans: readonly { from: number; to: number }[], lengthMs: number): number {
+  const byEnd = [...spans].sort((a, b) => a.to - b.to)
+  return Math.max(
+    ...spans.map(({ from }) => {
+      // All that were asked for after this moment and answered within the window after it.
+      const within = byEnd.filter((span) => span.from >= from && span.to < from + lengthMs)
+      return within.length
+    }),
+  )
+}
+
+describe('limits while Redis is not there', () => {
+  it('cost at most 100 ms once when it hangs, go on by themselves, and come back', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const { limiter } = edge
+    for (let i = 0; i < 40; i++) await limiter.take('execute', 'ada')
+
+    redis.freeze()
+    const first = await slowest(1, () => limiter.take('execute', 'bob'))
+    assert.ok(first < 150, `the first took ${first} ms`)
+    const later = await slowest(500, () => limiter.take('execute', 'carol'))
+    assert.ok(later < 50, `a later one took ${later} ms`)
+    const rest = await Promise.all(
+      Array.from({ length: 100 }, () => limiter.take('execute', 'ada')),
+    )
+    assert.equal(rest.filter(({ allowed }) => allowed).length, 60, 'what Redis counted counts here')
+    await until(() => edge.events().includes('redis_down'))
+
+    redis.thaw()
+    await isBack(edge)
+    assert.equal((await limiter.take('execute', 'ada')).allowed, false, 'nobody starts anew')
+    assert.deepEqual(edge.events(), ['redis_up', 'redis_down', 'redis_up'])
+  })
+
+  it('cost nothing when it is killed, and come back with it', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const { limiter } = edge
+    for (let i = 0; i < 100; i++) await limiter.take('execute', 'ada')
+    await redis.kill()
+    const took = await slowest(200, () => limiter.take('execute', 'ada'))
+    assert.ok(took < 150, `${took} ms`)
+    assert.equal((await limiter.take('execute', 'ada')).allowed, false)
+    await until(() => edge.events().includes('redis_down'))
+    await redis.restart()
+    await isBack(edge)
+    assert.equal((await limiter.take('execute', 'ada')).allowed, false, 'though Redis lost it all')
+    assert.equal((await limiter.take('execute', 'bob')).allowed, true)
+    assert.deepEqual(edge.events(), ['redis_up', 'redis_down', 'redis_up'])
+  })
+
+  it('let nobody try passwords until it is back', async () => {
+    await using redis = await startRedis()
+    await using edge = await openEdge(redis.url)
+    const { limiter } = edge
+    assert.equal((await limiter.peek('token-account', 'ada')).allowed, true)
+    await redis.kill()
+    for (const ask of ['peek', 'take'] as const) {
+      await assert.rejects(
+        async () => limiter[ask]('token-account', 'ada'),
+        (error) => error instanceof Problem && error.code === 'UNAVAILABLE',
+      )
+    }
+    await redis.restart()
+    await isBack(edge)
+    assert.equal((await limiter.peek('token-account', 'ada')).allowed, true)
+  })
+
+  it('start without it, and find it when it comes', async () => {
+    await using redis = await startRedis()
+    await redis.kill()
+    const startedAt = performance.now()
+    await using edge = await openEdge(redis.url)
+    assert.ok(performance.now() - startedAt < 2_000)
+    assert.equal((await edge.limiter.take('execute', 'ada')).allowed, true)
+    await assert.rejects(edge.link.probe())
+    await redis.restart()
+    await isBack(edge)
+    await edge.link.probe()
+    assert.deepEqual(edge.events(), ['redis_down', 'redis_up'])
+  })
+
+  it('bypass one that takes no writes', async () => {
+    await using redis = await startRedis(['--maxmemory', '1kb', '--maxmemory-policy', 'noeviction'])
+    await using edge = await openEdge(redis.url)
+    assert.equal(edge.link.isUp, false)
+    const took = await slowest(100, () => edge.limiter.take('execute', 'ada'))
+    assert.ok(took < 50, `${took} ms`)
+    assert.equal((await edge.limiter.take('execute', 'ada')).allowed, false)
+    assert.deepEqual(edge.events(), ['redis_down'])
+  })
+})
