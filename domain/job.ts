@@ -11,6 +11,7 @@ import {
   ATTEMPTS_MAX,
   jobMessageId,
   type JobAccepted,
+  type JobCancelled,
   type JobError,
   type JobFailed,
   type JobLogLine,
@@ -148,6 +149,18 @@ export function failedJob(job: JobAccepted, run: JobRun, error: JobError, said: 
     data: { ...accepted(job), ...run, finished_at: said.time, error },
   })
 }
+
+/** The end of a job that somebody does not want any more; it had `attempt` attempts. */
+export function cancelledJob(job: JobAccepted, attempt: number, said: Said): JobCancelled {
+  return envelope(said, {
+    id: jobMessageId.end(job.job_id),
+    type: 'job.cancelled',
+    subject: String(job.function_id),
+    data: { ...accepted(job), ...noRun(attempt), finished_at: said.time, error: CANCELLED },
+  })
+}
+
+const CANCELLED: JobError = { code: 'CANCELLED', message: 'The job was cancelled.' }
 
 export const exhausted = (attempts: number): JobError => ({
   code: 'ATTEMPTS_EXHAUSTED',

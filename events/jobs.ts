@@ -39,6 +39,17 @@ export type RunJob = Envelope<
   }
 >
 
+/** Decided by a handler; `owner` is who asks. */
+export type CancelJob = Envelope<
+  'job.cancel',
+  {
+    readonly job_id: number
+    readonly owner: string
+    /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
+    readonly deadline: string
+  }
+>
+
 export type JobErrorCode =
   | 'TIMEOUT'
   | 'MEMORY_LIMIT'
@@ -48,6 +59,8 @@ export type JobErrorCode =
   | 'ATTEMPTS_EXHAUSTED'
   /** Nobody ran it in time. */
   | 'EXPIRED'
+  /** Somebody asked for its end. */
+  | 'CANCELLED'
   /** What was accepted cannot be read any more. */
   | 'UNREADABLE'
 
@@ -99,10 +112,13 @@ interface JobEnd extends JobAccepted {
 
 export type JobSucceeded = Envelope<'job.succeeded', JobEnd & { readonly result: Json }>
 export type JobFailed = Envelope<'job.failed', JobEnd & { readonly error: JobError }>
-export type JobEnded = JobSucceeded | JobFailed
+/** A failure for whoever knows four states only; told apart by its type, and by its error's code. */
+export type JobCancelled = Envelope<'job.cancelled', JobEnd & { readonly error: JobError }>
+export type JobEnded = JobSucceeded | JobFailed | JobCancelled
 export type JobEvent = JobStarted | JobEnded
 
 export const jobMessageId = {
+  cancel: (requestId: string) => `job.cancel:${requestId}`,
   run: (jobId: number) => `job:${jobId}:run`,
   start: (jobId: number, attempt: number) => `job:${jobId}:start:${attempt}`,
   returned: (jobId: number, attempt: number) => `job:${jobId}:return:${attempt}`,

@@ -22,6 +22,8 @@ import type { Runtime } from './functions.ts'
 import { filters } from './subjects.ts'
 
 const SECOND_NS = 1_000_000_000
+/** A command that is older is gone, whoever still waits for it. */
+export const COMMAND_DAYS_MAX = 7
 const DAY_NS = 86_400 * SECOND_NS
 
 export const COMMANDS = 'COMMANDS'
@@ -75,7 +77,7 @@ export function streamConfigs(sizes: StreamSizes): readonly Partial<StreamConfig
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.New,
-      max_age: 7 * DAY_NS,
+      max_age: COMMAND_DAYS_MAX * DAY_NS,
       // Servers from 2.15 on allow 1,000 unless told otherwise; there is one per function.
       max_consumers: 100_000,
       max_bytes: shareOf(sizes, 'commands'),

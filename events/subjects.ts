@@ -10,7 +10,7 @@ import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'
 export type FunctionFact = 'registered' | 'updated' | 'deleted'
-export type JobFact = 'started' | 'returned' | 'succeeded' | 'failed'
+export type JobFact = 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
@@ -35,6 +35,7 @@ export const filters = {
   functionEvents: 'evt.function.*.*',
   functionEventsOf: (functionId: number) => `evt.function.${functionId}.*`,
   jobEventsOf: (functionId: number) => `evt.job.${functionId}.*`,
+  cancelledJobs: 'evt.job.*.cancelled',
   dead: 'dead.>',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
 } as const

@@ -6,7 +6,9 @@
  * 1. A bucket counts the jobs that the same statement really brought to their end, never events: a
  *    repeated end changes no job and so counts for nothing.
  * 2. The day is the log's (when the end was appended), not the executor's: a replay counts alike.
- * 3. Sums are whole microseconds: their total does not depend on how events fell into batches.
+ * 3. A cancelled job says nothing of its function: it is neither successful nor failed here, but
+ *    counted for itself.
+ * 4. Sums are whole microseconds: their total does not depend on how events fell into batches.
  */
 import { sql } from 'kysely'
 import type { Db } from './database.ts'
@@ -18,6 +20,7 @@ export interface FunctionMetricsTable {
   owner: string
   successful: number
   failed: number
+  cancelled: number
   /** Ends that have a duration: the others never ran to an end. */
   timed: number
   duration_us: number
@@ -31,7 +34,8 @@ export function bucketsOf(table: string, where = 'true'): string {
   return `
     select function_id, counted_on, min(owner),
       count(*) filter (where status = 'success'),
-      count(*) filter (where status = 'failed'),
+      count(*) filter (where status = 'failed' and not cancelled),
+      count(*) filter (where cancelled),
       count(duration_ms),
       coalesce(sum(round(duration_ms * 1000)::bigint), 0)::bigint,
       coalesce(sum(round(cpu_ms * 1000)::bigint) filter (where duration_ms is not null), 0)::bigint,
@@ -47,11 +51,12 @@ export function countEnds(changed: string): Part {
     values: [],
     sql: () => `
       insert into function_metrics as m
-        (function_id, day, owner, successful, failed, timed, duration_us, cpu_us, memory_bytes)
+        (function_id, day, owner, successful, failed, cancelled, timed, duration_us, cpu_us, memory_bytes)
       ${bucketsOf(changed)}
       on conflict (function_id, day) do update set
         successful = m.successful + excluded.successful,
         failed = m.failed + excluded.failed,
+        cancelled = m.cancelled + excluded.cancelled,
         timed = m.timed + excluded.timed,
         duration_us = m.duration_us + excluded.duration_us,
         cpu_us = m.cpu_us + excluded.cpu_us,
@@ -65,6 +70,8 @@ export interface FunctionMetrics {
   readonly total: number
   readonly successful: number
   readonly failed: number
+  /** Beside the total, which is what succeeded or failed. */
+  readonly cancelled: number
   /** 0 to 100. */
   readonly success_rate: number
   readonly avg_duration_ms: number
@@ -85,6 +92,7 @@ export async function functionMetrics(
     .select([
       sql<number>`coalesce(sum(successful), 0)`.as('successful'),
       sql<number>`coalesce(sum(failed), 0)`.as('failed'),
+      sql<number>`coalesce(sum(cancelled), 0)`.as('cancelled'),
       sql<number>`coalesce(sum(timed), 0)`.as('timed'),
       sql<number>`coalesce(sum(duration_us), 0)`.as('duration_us'),
       sql<number>`coalesce(sum(cpu_us), 0)`.as('cpu_us'),
@@ -93,12 +101,13 @@ export async function functionMetrics(
     .where('function_id', '=', functionId)
     .where('owner', '=', owner)
     .executeTakeFirstOrThrow()
-  const { successful, failed, timed, duration_us, cpu_us, memory_bytes } = sums
+  const { successful, failed, cancelled, timed, duration_us, cpu_us, memory_bytes } = sums
   const total = successful + failed
   return {
     total,
     successful,
     failed,
+    cancelled,
     success_rate: share(100 * successful, total),
     avg_duration_ms: share(duration_us / 1_000, timed),
     cpu_percent: share(100 * cpu_us, duration_us),

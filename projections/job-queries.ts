@@ -29,6 +29,7 @@ const summary = [
   'jobs.cpu_ms',
   'jobs.memory_bytes',
   'jobs.logs_truncated',
+  'jobs.cancelled',
   'jobs.result',
   'jobs.error',
 ] as const

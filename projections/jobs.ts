@@ -2,7 +2,7 @@
  * Read model: jobs, from accepted to their end.
  *
  * Applies the command `job.run` (stored, hence pending) and `job.started`, `job.succeeded`,
- * `job.failed`. COMMANDS and EVENTS are read side by side, so an end may come before its command.
+ * `job.failed`, `job.cancelled`. COMMANDS and EVENTS are read side by side, so an end may come before its command.
  *
  * Invariants:
  * 1. The first end in stream order is the end. Nothing changes a finished row.
@@ -39,6 +39,8 @@ export interface JobTable {
   memory_bytes: number | null
   /** The day whose counters its end went into; null until then. */
   counted_on: string | null
+  /** Failed because somebody asked for it. */
+  cancelled: boolean
   logs_truncated: boolean
   input: Json
   result: Json | null
@@ -65,7 +67,8 @@ export function applyToJobs(changes: JobChanges, happening: JobEvent | RunJob, d
       return
     }
     case 'job.succeeded':
-    case 'job.failed': {
+    case 'job.failed':
+    case 'job.cancelled': {
       const { attempt, finished_at, duration_ms, cpu_ms, memory_bytes, logs } = happening.data
       const row = before ?? pending(data)
       changes.set(row.id, {
@@ -79,7 +82,8 @@ export function applyToJobs(changes: JobChanges, happening: JobEvent | RunJob, d
         memory_bytes,
         counted_on: day,
         result: happening.type === 'job.succeeded' ? happening.data.result : null,
-        error: happening.type === 'job.failed' ? happening.data.error : null,
+        error: happening.type === 'job.succeeded' ? null : happening.data.error,
+        cancelled: happening.type === 'job.cancelled',
         logs,
         logs_truncated: happening.data.logs_truncated,
       })
@@ -106,6 +110,7 @@ function pending(data: JobAccepted): JobTable {
     cpu_ms: null,
     memory_bytes: null,
     counted_on: null,
+    cancelled: false,
     logs_truncated: false,
     input: data.input,
     result: null,
@@ -147,27 +152,31 @@ export function upsertJobs(changes: JobChanges): Part {
       column(rows.map((row) => (row.status === 'success' ? JSON.stringify(row.result) : null))),
       column(rows.map((row) => (row.error === null ? null : JSON.stringify(row.error)))),
       column(rows.map((row) => JSON.stringify(row.logs))),
+      column(rows.map((row) => row.cancelled)),
     ],
     sql: ($) => `
       insert into jobs as j
         (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
          started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
-         input, result, error, logs)
+         input, result, error, logs, cancelled)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
         ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
         ${$(9)}::timestamptz[], ${$(10)}::timestamptz[], ${$(11)}::float8[], ${$(12)}::float8[],
         ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
-        ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[]) r
+        ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[],
+        ${$(20)}::boolean[]) r
       on conflict (id) do update set
         status = excluded.status, attempt = excluded.attempt,
         started_at = coalesce(excluded.started_at, j.started_at),
         finished_at = excluded.finished_at, duration_ms = excluded.duration_ms,
         cpu_ms = excluded.cpu_ms, memory_bytes = excluded.memory_bytes,
         counted_on = excluded.counted_on, logs_truncated = excluded.logs_truncated,
-        result = excluded.result, error = excluded.error, logs = excluded.logs
+        result = excluded.result, error = excluded.error, logs = excluded.logs,
+        cancelled = excluded.cancelled
       where j.counted_on is null
         and (excluded.counted_on is not null or excluded.attempt > j.attempt)
-      returning function_id, owner, status, duration_ms, cpu_ms, memory_bytes, counted_on`,
+      returning function_id, owner, status, cancelled, duration_ms, cpu_ms, memory_bytes,
+        counted_on`,
   }
 }

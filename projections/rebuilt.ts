@@ -91,7 +91,7 @@ async function recountDay(tx: Tx, functionId: number, day: string): Promise<void
     where function_id = ${functionId} and day = ${day}::date`.execute(tx)
   await sql`
     insert into rebuild.function_metrics
-      (function_id, day, owner, successful, failed, timed, duration_us, cpu_us, memory_bytes)
+      (function_id, day, owner, successful, failed, cancelled, timed, duration_us, cpu_us, memory_bytes)
     ${sql.raw(bucketsOf('rebuild.jobs'))}
     having function_id = ${functionId} and counted_on = ${day}::date
   `.execute(tx)

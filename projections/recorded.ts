@@ -46,6 +46,7 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
       return jobStarted(message)
     case 'job.succeeded':
     case 'job.failed':
+    case 'job.cancelled':
       return jobEnded(message)
     default:
       return undefined
@@ -96,7 +97,7 @@ function jobEnded(message: Envelope): Happening {
   whole('memory_bytes', data.memory_bytes, 0, Number.MAX_SAFE_INTEGER)
   if (!Array.isArray(data.logs)) throw new BadMessage('logs is not a list')
   if (typeof data.logs_truncated !== 'boolean') throw new BadMessage('logs_truncated is not set')
-  if (message.type === 'job.failed') fields('error', data.error)
+  if (message.type !== 'job.succeeded') fields('error', data.error)
   return message as Happening
 }
 

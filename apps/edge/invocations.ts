@@ -23,11 +23,12 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
 import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
-import { RpcError } from '#events/jetstream/rpc.ts'
+import { RpcError, type ExpectedReply } from '#events/jetstream/rpc.ts'
 import { DEADLINE_HEADER, REPLY_HEADER, type JobReply, type JobReplyEnd } from '#events/replies.ts'
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
+import type { CancelledWaits } from './cancelled-waits.ts'
 import type { Defined } from './definitions.ts'
 import { FairGate } from './fair-gate.ts'
 import { stored } from './commands.ts'
@@ -52,6 +53,7 @@ export interface InvocationsOptions {
   readonly appender: Appender
   readonly jobIds: Ids
   readonly room: LogRoom
+  readonly cancelledWaits: CancelledWaits
   readonly log: Log
 }
 
@@ -120,6 +122,7 @@ export class Invocations {
     bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
     // Nobody hears the answer any more: the room that its wait takes belongs to others.
     caller.whenGone(expected.cancel)
+    const forget = this.#options.cancelledWaits.add(command.data.job_id, inbox)
     try {
       return { kind: 'ended', end: await this.#endOf(await reply) }
     } catch (error) {
@@ -128,6 +131,8 @@ export class Invocations {
         this.#options.log.info('job_left', { requestId: caller.requestId, jobId })
       }
       throw callProblem(error, command)
+    } finally {
+      forget()
     }
   }
 
@@ -162,19 +167,26 @@ export class Invocations {
     } finally {
       this.#gate.leave(function_id)
     }
-    if (waiting !== undefined) caller.whenGone(waiting.cancel)
-    const end = waiting && (await this.#endInTime(waiting.reply))
+    const end = waiting && (await this.#endInTime(waiting, command.data.job_id, caller))
     if (end !== undefined) return { kind: 'ended', end }
     const { job_id, function_version, accepted_at } = command.data
     return { kind: 'accepted', job: { job_id, function_id, function_version, accepted_at } }
   }
 
   /** Accepted it is in any case: whatever keeps the outcome away, the answer is 202. */
-  async #endInTime(reply: Promise<Reply>): Promise<JobReplyEnd | undefined> {
+  async #endInTime(
+    { inbox, reply, cancel }: ExpectedReply,
+    jobId: number,
+    caller: Caller,
+  ): Promise<JobReplyEnd | undefined> {
+    caller.whenGone(cancel)
+    const forget = this.#options.cancelledWaits.add(jobId, inbox)
     try {
       return await this.#endOf(await reply)
     } catch {
       return undefined
+    } finally {
+      forget()
     }
   }
 

@@ -19,12 +19,14 @@ import { untilDone } from '#runtime/retry.ts'
 import { openGuard } from './access/guard.ts'
 import { Agreement } from './agreement.ts'
 import { createCommands } from './commands.ts'
+import { CancelledWaits } from './cancelled-waits.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createAccess } from './http/access.ts'
 import { discardRest } from './http/body.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { serveHttp } from './http/server.ts'
+import { createCancelJob } from './job-commands.ts'
 import { Invocations } from './invocations.ts'
 import { createLimiter, unlimited } from './limits/limiter.ts'
 import { LogRoom } from './log-room.ts'
@@ -63,7 +65,10 @@ async function serve(main: Main): Promise<void> {
   const appender = new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
   const queries = new Queries(database.db, readModel)
   const room = stack.use(new LogRoom(bus, log))
-  const invocations = new Invocations({ bus, payloads, appender, jobIds, room, log })
+  const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
+  const invocations = new Invocations({
+    ...{ bus, payloads, appender, jobIds, room, cancelledWaits, log },
+  })
   const send = createCommands({ bus, payloads, appender, agreement, readModel, room })
   const sendFunction = createFunctionCommands({ bus, payloads, send })
 
@@ -72,7 +77,8 @@ async function serve(main: Main): Promise<void> {
   const dialect = functionsDialect
   const router = new Router({ app, dialect, telemetry, log, admission, guard: openGuard })
   functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
-  jobRoutes(router, { definitions, agreement, invocations, queries, maxBodyBytes })
+  const cancelJob = createCancelJob({ send, queries })
+  jobRoutes(router, { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes })
   router.close()
   mountOperations(app, {
     bus,

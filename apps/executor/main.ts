@@ -7,8 +7,10 @@ import { Appender } from '#events/jetstream/append.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { CALLS, COMMANDS } from '#events/streams.ts'
 import { runMain, type Main } from '#runtime/main.ts'
+import { untilDone } from '#runtime/retry.ts'
 import { connectBus } from '#runtime/bus.ts'
 import { createSandbox } from '#sandbox/sandbox.ts'
+import { Cancellations } from './cancellations.ts'
 import { settleCheck } from './checks.ts'
 import { Definitions } from './definitions.ts'
 import { FairQueue, type Work } from './fair-queue.ts'
@@ -54,6 +56,7 @@ async function serve(main: Main): Promise<void> {
 
   const leases = stack.use(new Leases(bus))
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
+  const cancellations = stack.use(new Cancellations({ bus, log }))
   const runs = new Runs({
     payloads,
     sandbox,
@@ -64,6 +67,7 @@ async function serve(main: Main): Promise<void> {
     signal,
     definitions: new Definitions(bus, payloads),
     history: createHistory(bus),
+    cancellations,
     outcomes: new Outcomes({
       bus,
       payloads,
@@ -105,6 +109,7 @@ async function serve(main: Main): Promise<void> {
       settleCheck(message, { bus, payloads, sandbox, leases, log }).catch(main.fail)
     },
   })
+  await untilDone(() => cancellations.start(), { what: 'cancellations', log, signal })
   await intake.start()
   stack.defer(async () => {
     await intake.stop()

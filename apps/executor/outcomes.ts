@@ -23,6 +23,7 @@ const FACTS: Readonly<Record<(JobEvent | JobReturned)['type'], JobFact>> = {
   'job.returned': 'returned',
   'job.succeeded': 'succeeded',
   'job.failed': 'failed',
+  'job.cancelled': 'cancelled',
 }
 
 export interface OutcomesOptions {

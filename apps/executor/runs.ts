@@ -7,6 +7,7 @@
  *    process, leads to another attempt. What cannot be run here, or is cut off by a stop, is
  *    returned: that counts as no attempt.
  * 3. A command that came back is looked up in the log before it is run again.
+ * 4. A job that is cancelled is not run, and what runs of it is cut off: its end is on the log.
  */
 import type { JsMsg } from '@nats-io/jetstream'
 import {
@@ -29,6 +30,7 @@ import { isPastDeadline, REPLY_HEADER } from '#events/replies.ts'
 import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
+import type { Cancellations } from './cancellations.ts'
 import { DefinitionMissing, type Definitions } from './definitions.ts'
 import { NOTHING, type HistoryOf } from './history.ts'
 import type { Leases } from './lease.ts'
@@ -50,6 +52,7 @@ export interface RunsOptions {
   readonly runtimes: ReadonlySet<Runtime>
   readonly definitions: Definitions
   readonly history: HistoryOf
+  readonly cancellations: Cancellations
   readonly outcomes: Outcomes
   readonly leases: Leases
   readonly appender: Appender
@@ -89,8 +92,15 @@ export class Runs {
   }
 
   async #settleCommand(message: JsMsg, command: RunJob, free: () => void): Promise<void> {
-    const { history, leases, outcomes } = this.#options
-    const recorded = message.redelivered ? await history(command.data) : NOTHING
+    const { history, cancellations, leases, outcomes } = this.#options
+    const { data } = command
+    const cancelledAt = cancellations.seqOf(data.job_id)
+    if (cancelledAt !== undefined) {
+      this.#settleCancelled(message, command, cancelledAt)
+      return
+    }
+    const mustLookUp = message.redelivered || !cancellations.isCovered(data.accepted_at)
+    const recorded = mustLookUp ? await history(data) : NOTHING
     const claim = claimJob(message.redelivered, recorded)
     switch (claim.kind) {
       case 'settled':
@@ -111,7 +121,7 @@ export class Runs {
     { attempt, record }: { attempt: number; record: boolean },
     free: () => void,
   ): Promise<void> {
-    const { definitions, outcomes, leases, log, runsTotal } = this.#options
+    const { definitions, cancellations, outcomes, leases, log, runsTotal } = this.#options
     const { definition_seq, runtime } = command.data
     if (!this.#options.runtimes.has(runtime)) {
       // Nothing tells the next delivery that a first one was not a run, unless it is said.
@@ -123,9 +133,15 @@ export class Runs {
     const version = reading instanceof Promise ? await reading : reading
     if (record) await outcomes.append(jobStarted(command, attempt, saying()))
     let result: RunResult
+    using watched = cancellations.watch(command.data.job_id)
     try {
-      result = await this.#inSandbox(command, version, attempt, record)
+      result = await this.#inSandbox(command, version, attempt, record, watched.signal)
     } catch (error) {
+      const cancelledAt = cancellations.seqOf(command.data.job_id)
+      if (watched.signal.aborted && cancelledAt !== undefined) {
+        this.#settleCancelled(message, command, cancelledAt)
+        return
+      }
       if (!(error instanceof SandboxError)) throw error
       if (error.code !== 'SANDBOX_FAILED') {
         log.info('run_returned', { ...about(command), attempt, reason: error.code })
@@ -151,6 +167,14 @@ export class Runs {
     log.debug('run_ended', { ...about(command), attempt, outcome })
   }
 
+  #settleCancelled(message: JsMsg, command: RunJob, seq: number): void {
+    const { outcomes, leases, log, runsTotal } = this.#options
+    outcomes.replyWithPlace(message, seq)
+    leases.ack(message)
+    runsTotal.add(1, { runtime: command.data.runtime, outcome: 'CANCELLED' })
+    log.debug('run_cancelled', about(command))
+  }
+
   async #sayReturned(command: RunJob, attempt: number, reason: string): Promise<void> {
     await this.#options.outcomes.append(jobReturned(command, attempt, reason, saying()))
   }
@@ -160,6 +184,7 @@ export class Runs {
     { definition, version, owner, function_id }: FunctionVersion,
     attempt: number,
     recorded: boolean,
+    signal: AbortSignal,
   ): Promise<RunResult> {
     const { sandbox, outcomes, log } = this.#options
     const { timeout_ms: timeoutMs, runtime, code, env = {}, memory_mb: memoryMb } = definition
@@ -184,6 +209,7 @@ export class Runs {
           traceparent: command.traceparent ?? '',
         },
         timeoutMs,
+        signal,
         onStart: () => {
           if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS)
         },

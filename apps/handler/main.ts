@@ -16,6 +16,8 @@ import { untilDone } from '#runtime/retry.ts'
 import { createDurables } from './durables.ts'
 import { createCommands } from './commands.ts'
 import { functionCommands } from './function-commands.ts'
+import { createJobEnds } from './job-ends.ts'
+import { jobCommands } from './job-commands.ts'
 import { createFunctionStore } from './function-store.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
@@ -37,7 +39,9 @@ async function serve(main: Main): Promise<void> {
   const store = createFunctionStore(bus, payloads, appender)
   const durables = createDurables({ bus, store, concurrency: config.functionConcurrency, log })
   const presence = stack.use(watchPresence(bus))
+  const endJob = createJobEnds({ payloads, appender, ttlDays: config.eventTtlDays })
   const aggregates = {
+    job: jobCommands({ db, endJob }),
     function: functionCommands({
       store,
       checkSource: createSourceCheck(bus, payloads, presence),
@@ -63,7 +67,7 @@ async function serve(main: Main): Promise<void> {
     await commands.stop()
     await Promise.all(inProgress)
   })
-  const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: config.eventTtlDays, log })
+  const sweeper = new Sweeper({ db, bus, endJob, log })
   const reclaim = createReclaim(bus, db)
   const chores = [
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),

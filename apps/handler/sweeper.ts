@@ -11,10 +11,8 @@
  * 3. An end that comes after all is dropped: the first one counts.
  */
 import { expired, failedJob, noRun } from '#domain/job.ts'
-import type { Appender } from '#events/jetstream/append.ts'
 import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
 import {
   ACK_WAIT_MS,
   CALL_GRACE_MS,
@@ -22,11 +20,12 @@ import {
   EVENTS,
   functionDurableName,
 } from '#events/streams.ts'
-import { filters, subjects } from '#events/subjects.ts'
+import { filters } from '#events/subjects.ts'
 import { TIMEOUT_MS_MAX } from '#events/functions.ts'
 import type { Db } from '#projections/database.ts'
 import { overdueJobs, type UnfinishedJob } from '#projections/job-queries.ts'
 import type { Log } from '#runtime/log.ts'
+import type { EndJob } from './job-ends.ts'
 
 const PAGE = 500
 /** Younger jobs are not looked at. */
@@ -37,9 +36,7 @@ const CLOCK_SLACK_MS = 60_000
 export interface SweeperOptions {
   readonly db: Db
   readonly bus: Bus
-  readonly payloads: Payloads
-  readonly appender: Appender
-  readonly ttlDays: number
+  readonly endJob: EndJob
   readonly log: Log
 }
 
@@ -113,7 +110,7 @@ export class Sweeper {
   }
 
   async #end(job: UnfinishedJob, nowMs: number): Promise<void> {
-    const { payloads, appender, ttlDays, log } = this.#options
+    const { endJob, log } = this.#options
     const id = `sweep:${job.job_id}`
     const said = {
       source: 'sluice/handler',
@@ -122,9 +119,7 @@ export class Sweeper {
     }
     const sinceMs = nowMs - Date.parse(job.accepted_at)
     const end = failedJob(job, noRun(Math.max(1, job.attempt)), expired(sinceMs), said)
-    const sealed = await payloads.sealJob(end)
-    const subject = subjects.jobEvent(job.function_id, 'failed')
-    await appender.append({ ...sealed, subject, id: end.id, ttl: `${ttlDays * 24}h` })
+    await endJob(end)
     log.warn('job_expired', { jobId: job.job_id, functionId: job.function_id, stream: EVENTS })
   }
 }

@@ -101,7 +101,8 @@ function noteEvent({ jobs, functions, names }: Writable, message: JsMsg): void {
       jobOf(jobs, data).starts.push(data.attempt)
       return
     case 'job.succeeded':
-    case 'job.failed': {
+    case 'job.failed':
+    case 'job.cancelled': {
       const status = type === 'job.succeeded' ? 'success' : 'failed'
       const { result = null, attempt, error } = data
       jobOf(jobs, data).ends.push({ seq: message.seq, status, result, attempt, code: error?.code })

@@ -11,6 +11,8 @@ export interface Job {
   readonly result: unknown
   readonly timestamp: string
   readonly duration: number | null
+  readonly attempt?: number
+  readonly cancelled?: boolean
   readonly error?: {
     readonly code: string
     readonly message: string
@@ -36,7 +38,7 @@ export interface Envelope {
 export type Answer = JsonAnswer<Envelope>
 
 export interface Metrics {
-  readonly invocations: { total: number; successful: number; failed: number }
+  readonly invocations: { total: number; successful: number; failed: number; cancelled: number }
   readonly success_rate: number
   readonly avg_execution_time: string
   readonly cpu_usage: string
@@ -114,6 +116,10 @@ export class FunctionsApi {
 
   job(id: number): Promise<Job> {
     return this.data<Job>(200, `/jobs/${id}`)
+  }
+
+  cancel(id: number): Promise<Answer> {
+    return this.ask(`/jobs/${id}/cancel`, { method: 'POST' })
   }
 
   /** The job at its end. */

@@ -122,7 +122,7 @@ test('the document is replayed from its first request to its last', async (t) =>
   await t.test('1.6 tells zeros before the first run', async () => {
     const { data } = await replay(200, 'GET', `/functions/${id}/metrics`)
     assert.deepEqual(data, {
-      invocations: { total: 0, successful: 0, failed: 0 },
+      invocations: { total: 0, successful: 0, failed: 0, cancelled: 0 },
       success_rate: 0,
       avg_execution_time: '0ms',
       cpu_usage: '0%',
@@ -182,7 +182,7 @@ test('the document is replayed from its first request to its last', async (t) =>
   await t.test('1.6 tells real numbers in the units of the document', async () => {
     const { data } = await replay(200, 'GET', `/functions/${id}/metrics`)
     matches(data, METRICS)
-    assert.deepEqual(data['invocations'], { total: 2, successful: 2, failed: 0 })
+    assert.deepEqual(data['invocations'], { total: 2, successful: 2, failed: 0, cancelled: 0 })
     assert.equal(data['success_rate'], 100)
     assert.ok(parseFloat(data['avg_execution_time'] as string) > 0)
     assert.ok(parseFloat(data['memory_usage'] as string) > 1)

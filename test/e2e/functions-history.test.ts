@@ -69,7 +69,7 @@ test('metrics count each end once, in the units of the document', async () => {
     durations.push(duration ?? NaN)
   }
   const metrics = await api.metrics(id)
-  assert.deepEqual(metrics.invocations, { total: 3, successful: 2, failed: 1 })
+  assert.deepEqual(metrics.invocations, { total: 3, successful: 2, failed: 1, cancelled: 0 })
   assert.equal(metrics.success_rate, 66.67)
   const average = durations.reduce((sum, duration) => sum + duration, 0) / 3
   assert.ok(Math.abs(parseFloat(metrics.avg_execution_time) - average) < 0.02)

@@ -214,7 +214,12 @@ test('accepted jobs of a deleted function still finish', async () => {
   for (let i = 0; i < 12; i++) jobs.push(await api.accept(id, { seconds: 0.1 }))
   assert.equal((await api.remove(id)).status, 204)
   for (const { id: job } of jobs) assert.equal((await api.ended(job)).status, 'success')
-  assert.deepEqual((await api.metrics(id)).invocations, { total: 12, successful: 12, failed: 0 })
+  assert.deepEqual((await api.metrics(id)).invocations, {
+    total: 12,
+    successful: 12,
+    failed: 0,
+    cancelled: 0,
+  })
 })
 
 test('the list has every function, however many there are', async () => {

@@ -6,6 +6,7 @@ import { Appender } from '#events/jetstream/append.ts'
 import { COMMANDS, functionDurable } from '#events/streams.ts'
 import { findJob } from '#projections/job-queries.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
+import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
 import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
 import { defined, run, started } from '../projections/happenings.ts'
@@ -38,7 +39,8 @@ test('a job ends as expired when its command is gone, and not before', async () 
 
   const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
   const log = quietLog('sweeper')
-  const sweeper = new Sweeper({ db, bus, payloads, appender, ttlDays: 30, log })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log })
   const later = Date.now() + HOUR_MS
   assert.equal(await sweeper.sweep(later), 0, 'the first sweep only suspects')
   assert.equal(await sweeper.sweep(later), 2)

@@ -123,6 +123,20 @@ export function failed(job: number, fn = 1, changes: EndChanges = {}): Said {
   }
 }
 
+export function cancelled(job: number, fn = 1, changes: EndChanges = {}): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'cancelled'),
+    message: said(jobMessageId.end(job), 'job.cancelled', String(fn), {
+      ...accepted(job, fn),
+      ...spent,
+      duration_ms: null,
+      finished_at: later(job + 1_000),
+      error: { code: 'CANCELLED', message: 'The job was cancelled.' },
+      ...changes,
+    }),
+  }
+}
+
 /** The same message under another dedupe id, as after the server's window. */
 export const again = (repeated: Said, nth = 1): Said => ({
   ...repeated,

@@ -3,7 +3,16 @@ import { test } from 'node:test'
 import { functionMetrics } from '#projections/function-metrics.ts'
 import { findFunction, listFunctions } from '#projections/functions.ts'
 import { findJob, findJobLogs } from '#projections/job-queries.ts'
-import { again, defined, deleted, failed, run, started, succeeded } from './happenings.ts'
+import {
+  again,
+  cancelled,
+  defined,
+  deleted,
+  failed,
+  run,
+  started,
+  succeeded,
+} from './happenings.ts'
 import { openWorld, OWNER } from './fixture.ts'
 
 test('a job is pending, running and finished as the log says, and never goes back', async () => {
@@ -62,11 +71,37 @@ test('the first end counts, once, whether its repeats come in the same batch or 
     total: 50,
     successful: 40,
     failed: 10,
+    cancelled: 0,
     success_rate: 80,
     avg_duration_ms: 2.5,
     cpu_percent: 50,
     memory_bytes: 4_096,
   })
+})
+
+test('a cancelled job is failed and cancelled, and counts beside what succeeded and failed', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  await world.say([
+    ...[defined(1), run(1), cancelled(1), again(succeeded(1))],
+    ...[succeeded(2), again(cancelled(2)), failed(3)],
+  ])
+  await world.projected()
+  await world.say([again(failed(1), 2), again(cancelled(3), 2)])
+  await world.projected()
+  const jobs = await Promise.all([1, 2, 3].map((id) => findJob(world.db, OWNER, id)))
+  assert.deepEqual(
+    jobs.map((job) => [job?.status, job?.cancelled, job?.error?.code]),
+    [
+      ['failed', true, 'CANCELLED'],
+      ['success', false, undefined],
+      ['failed', false, 'RUNTIME_ERROR'],
+    ],
+  )
+  const metrics = await functionMetrics(world.db, OWNER, 1)
+  const { total, successful, failed: failures, cancelled: cancels } = metrics
+  assert.deepEqual([total, successful, failures, cancels], [2, 1, 1, 1])
 })
 
 test('a deleted function is deleted, and its jobs and metrics stay', async () => {

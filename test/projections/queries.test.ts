@@ -130,6 +130,7 @@ test('metrics are zeros before the first run', async () => {
     total: 0,
     successful: 0,
     failed: 0,
+    cancelled: 0,
     success_rate: 0,
     avg_duration_ms: 0,
     cpu_percent: 0,

@@ -139,8 +139,8 @@ test('what the log no longer holds whole days of is kept, and the rest is made a
     await world.db
       .insertInto('function_metrics')
       .values([
-        { ...bucket, day: '2020-01-01', successful: 1, failed: 1, memory_bytes: 1 },
-        { ...bucket, day: today(), successful: 1, failed: 0, memory_bytes: 4_096 },
+        { ...bucket, day: '2020-01-01', successful: 1, failed: 1, cancelled: 0, memory_bytes: 1 },
+        { ...bucket, day: today(), successful: 1, failed: 0, cancelled: 0, memory_bytes: 4_096 },
       ])
       .execute()
     for (const seq of [2, 3]) await world.bus.jsm.streams.deleteMessage('EVENTS', seq)

@@ -25,6 +25,7 @@ const EXECUTE: readonly Scope[] = [
 const READ: readonly Scope[] = ['read:functions']
 const WRITE: readonly Scope[] = ['functions:write']
 const JOBS: readonly Scope[] = ['jobs:read']
+const JOBS_WRITE: readonly Scope[] = ['jobs:write']
 
 export const ROUTES = {
   'GET /functions': { scopes: READ },
@@ -39,6 +40,7 @@ export const ROUTES = {
   'GET /functions/:function_id/jobs': { scopes: JOBS },
   'GET /jobs/:id': { scopes: JOBS },
   'GET /jobs/:id/logs': { scopes: JOBS },
+  'POST /jobs/:id/cancel': { scopes: JOBS_WRITE },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 
 export type RouteName = keyof typeof ROUTES

@@ -12,6 +12,7 @@ import type { Definitions } from '../../definitions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 import { parsePrefer, preferenceApplied } from '../../http/prefer.ts'
+import { jobNotFound, type CancelJob } from '../../job-commands.ts'
 import type { Invocations } from '../../invocations.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
@@ -28,12 +29,13 @@ export interface JobRoutesOptions {
   readonly definitions: Definitions
   readonly agreement: Agreement
   readonly invocations: Invocations
+  readonly cancelJob: CancelJob
   readonly queries: Queries
   readonly maxBodyBytes: number
 }
 
 export function jobRoutes(router: Router, options: JobRoutesOptions): void {
-  const { definitions, agreement, invocations, queries, maxBodyBytes } = options
+  const { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes } = options
 
   router.on('POST /functions/:function_id/invoke', async (exchange) => {
     const { owner } = exchange.principal
@@ -61,6 +63,13 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
       () => jobNotFound(id),
     )
     return success(200, { ...jobView(value), input: value.input }, staleness(fresh))
+  })
+
+  router.on('POST /jobs/:id/cancel', async (exchange) => {
+    const { owner } = exchange.principal
+    const id = idOf(exchange, 'id')
+    const job = await cancelJob(owner, id, exchange.cause)
+    return success(200, { ...jobView(job), input: job.input })
   })
 
   router.on('GET /jobs/:id/logs', async (exchange) => {
@@ -103,10 +112,6 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     const body = { jobs: jobs.map(jobView), page, per_page: perPage, has_more, ...next }
     return success(200, body, staleness(fresh))
   })
-}
-
-function jobNotFound(id: number): Problem {
-  return new Problem('NOT_FOUND', `There is no job ${id}.`, { field: 'id' })
 }
 
 function unknownCursor(id: number): Problem {

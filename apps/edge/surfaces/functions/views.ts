@@ -29,9 +29,10 @@ export function functionView(row: VersionOfFunction) {
 
 export function jobView(row: JobSummary) {
   const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
-  const { function_version, runtime, attempt, error, started_at, finished_at } = row
+  const { function_version, runtime, attempt, error, cancelled, started_at, finished_at } = row
   const document = { id, function_id, status, result, timestamp, duration }
-  return { ...document, function_version, runtime, attempt, error, started_at, finished_at }
+  const run = { attempt, error, cancelled, started_at, finished_at }
+  return { ...document, function_version, runtime, ...run }
 }
 
 /** A job that the caller has just waited for. */
@@ -40,20 +41,22 @@ export function endedJobView(end: JobReplyEnd) {
   const { result = null, error = null, function_version, attempt, finished_at } = end
   const status: JobStatus = end.error === undefined ? 'success' : 'failed'
   const document = { id, function_id, status, result, timestamp, duration }
-  return { ...document, function_version, attempt, error, finished_at }
+  const cancelled = error?.code === 'CANCELLED'
+  return { ...document, function_version, attempt, error, cancelled, finished_at }
 }
 
 export function acceptedJobView(job: AcceptedJob) {
   const { job_id: id, function_id, accepted_at: timestamp, function_version } = job
   const status: JobStatus = 'pending'
-  return { id, function_id, status, result: null, timestamp, duration: null, function_version }
+  const document = { id, function_id, status, result: null, timestamp, duration: null }
+  return { ...document, function_version, cancelled: false }
 }
 
 /** In the document's units: `120ms`, `70%`, `256MB`. */
 export function metricsView(metrics: FunctionMetrics) {
-  const { total, successful, failed, success_rate } = metrics
+  const { total, successful, failed, cancelled, success_rate } = metrics
   return {
-    invocations: { total, successful, failed },
+    invocations: { total, successful, failed, cancelled },
     success_rate: round(success_rate, 2),
     avg_execution_time: `${round(metrics.avg_duration_ms, 2)}ms`,
     cpu_usage: `${round(metrics.cpu_percent, 1)}%`,
