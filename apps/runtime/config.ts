@@ -8,6 +8,10 @@
  */
 import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
+import { resolveAccess, type AccessConfig } from './config-access.ts'
+import { ConfigError, integer, oneOf, text, type Env } from './config-values.ts'
+
+export { ConfigError } from './config-values.ts'
 
 const DEFAULT_PORT = 8000
 const DEFAULT_HOST = '127.0.0.1'
@@ -25,7 +29,7 @@ export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const SWITCH = ['on', 'off'] as const
 
-export interface Config {
+export interface Config extends AccessConfig {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
@@ -51,26 +55,10 @@ export interface Config {
   readonly pythonPath: string | undefined
 }
 
-export class ConfigError extends Error {
-  readonly code = 'CONFIG_INVALID'
-  constructor(message: string) {
-    super(message)
-    this.name = 'ConfigError'
-  }
-}
-
-type Env = Readonly<Record<string, string | undefined>>
-
 export function resolveConfig(env: Env): Config {
   const host = text(env, 'HOST') ?? DEFAULT_HOST
-  if (!isLoopback(host)) {
-    throw new ConfigError(
-      `HOST is ${host}: Sluice listens on loopback only while requests carry no credentials. ` +
-        'Set HOST=127.0.0.1 (or ::1, localhost) in the environment or in .env, and put an ' +
-        'authenticating proxy in front of it.',
-    )
-  }
   return Object.freeze({
+    ...resolveAccess(env, host),
     host,
     port: integer(env, 'PORT', DEFAULT_PORT, 0, 65_535),
     home: resolve(text(env, 'SLUICE_HOME') ?? DEFAULT_HOME),
@@ -120,15 +108,6 @@ export function required(config: Config, key: 'natsUrl' | 'databaseUrl'): string
   )
 }
 
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-function text(env: Env, name: string): string | undefined {
-  const value = env[name]?.trim()
-  return value === '' ? undefined : value
-}
-
 /** The value is not repeated: it may hold a password. */
 function redisUrl(env: Env, name: string): string | undefined {
   const given = text(env, name)
@@ -140,27 +119,5 @@ function redisUrl(env: Env, name: string): string | undefined {
     `${name} is not the address of a Redis: it must be redis://[user:password@]host[:port][/database], ` +
       'or rediss:// for TLS. Set it in the environment or in .env, or leave it out: then limits ' +
       'and cached results are not shared between processes.',
-  )
-}
-
-function integer(env: Env, name: string, fallback: number, min: number, max: number): number {
-  const given = text(env, name)
-  if (given === undefined) return fallback
-  const value = Number(given)
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw new ConfigError(
-    `${name} is ${JSON.stringify(given)}: it must be a whole number from ${min} to ${max}. ` +
-      `Set it in the environment or in .env, or leave it out for ${fallback}.`,
-  )
-}
-
-function oneOf<T extends string>(env: Env, name: string, allowed: readonly T[], fallback: T): T {
-  const given = text(env, name)
-  if (given === undefined) return fallback
-  const value = allowed.find((candidate) => candidate === given)
-  if (value !== undefined) return value
-  throw new ConfigError(
-    `${name} is ${JSON.stringify(given)}: it must be one of ${allowed.join(', ')}. ` +
-      `Set it in the environment or in .env, or leave it out for ${fallback}.`,
   )
 }
