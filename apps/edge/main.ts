@@ -12,25 +12,29 @@ import { Appender } from '#events/jetstream/append.ts'
 import { openIds } from '#events/jetstream/ids.ts'
 import { openDatabase } from '#projections/database.ts'
 import { connectBus } from '#runtime/bus.ts'
+import { requireEntrance } from '#runtime/config-access.ts'
 import { required } from '#runtime/config.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
-import { openGuard } from './access/guard.ts'
+import { createGuard } from './access/guard.ts'
+import { staticKeyRing } from './access/static-key.ts'
+import { createTokens } from './access/tokens.ts'
 import { Agreement } from './agreement.ts'
 import { createCommands } from './commands.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
-import { createAccess } from './http/access.ts'
+import { createAccess, type Access } from './http/access.ts'
 import { discardRest } from './http/body.ts'
+import { createCors } from './http/cors.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
+import { createOrigins } from './http/origins.ts'
 import { serveHttp } from './http/server.ts'
 import { createCancelJob } from './job-commands.ts'
 import { Invocations } from './invocations.ts'
 import { createLimiter, unlimited } from './limits/limiter.ts'
 import { LogRoom } from './log-room.ts'
-import { LAMBDA_HOSTS } from './operations/health.ts'
 import { mountOperations } from './operations/mount.ts'
 import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
@@ -46,7 +50,8 @@ await runMain('edge', serve)
 
 async function serve(main: Main): Promise<void> {
   const { config, log, signal, stack } = main
-  const { maxBodyBytes } = config
+  const { auth, maxBodyBytes } = config
+  requireEntrance(config)
   const connection = await connectBus('edge', main)
   const { bus, payloads, instance, telemetry } = connection
   const database = stack.use(openDatabase({ url: required(config, 'databaseUrl'), name: 'edge' }))
@@ -75,12 +80,16 @@ async function serve(main: Main): Promise<void> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const admission = new Admission(config.maxConcurrentRequests)
   const dialect = functionsDialect
-  const router = new Router({ app, dialect, telemetry, log, admission, guard: openGuard })
+  const tokens = createTokens(config)
+  const keys = staticKeyRing(config.apiKey)
+  const guard = createGuard({ auth, keys, tokens, limiter, trustedProxies: config.trustedProxies })
+  const router = new Router({ app, dialect, telemetry, log, admission, guard })
   functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
   const cancelJob = createCancelJob({ send, queries })
   jobRoutes(router, { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes })
   router.close()
   mountOperations(app, {
+    lambdaHosts: config.lambdaHosts,
     bus,
     telemetry,
     presence,
@@ -105,11 +114,17 @@ async function serve(main: Main): Promise<void> {
   connection.announce(() => ({ known: agreement.positions }))
   await agreement.joined()
   const { host } = config
-  const access = createAccess([host, ...LAMBDA_HOSTS])
+  const allows = createOrigins({ configured: config.corsOrigins, loopback: auth === 'open' })
+  // With credentials there is nothing that a page could do in the name of its visitor.
+  const access: Access =
+    auth === 'open'
+      ? createAccess({ hosts: [host, ...config.lambdaHosts], allows })
+      : () => undefined
   const server = await serveHttp({
     host,
     port: config.port,
     fetch: app.fetch,
+    prepare: createCors(allows),
     refuse: (incoming) => {
       const problem = access(incoming)
       if (problem === undefined) return undefined

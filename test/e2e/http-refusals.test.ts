@@ -30,15 +30,15 @@ async function speakWhole(bytes: string): Promise<string> {
 }
 
 const ALLOWED: readonly [string, string][] = [
-  ['/functions', 'GET, POST, HEAD'],
-  ['/functions/1', 'GET, PUT, DELETE, HEAD'],
-  ['/functions/1/invoke', 'POST'],
-  ['/functions/1/metrics', 'GET, HEAD'],
-  ['/functions/1/jobs', 'GET, HEAD'],
-  ['/functions/1/versions', 'GET, HEAD'],
-  ['/functions/1/versions/1', 'GET, HEAD'],
-  ['/jobs/1', 'GET, HEAD'],
-  ['/jobs/1/logs', 'GET, HEAD'],
+  ['/functions', 'GET, POST, HEAD, OPTIONS'],
+  ['/functions/1', 'GET, PUT, DELETE, HEAD, OPTIONS'],
+  ['/functions/1/invoke', 'POST, OPTIONS'],
+  ['/functions/1/metrics', 'GET, HEAD, OPTIONS'],
+  ['/functions/1/jobs', 'GET, HEAD, OPTIONS'],
+  ['/functions/1/versions', 'GET, HEAD, OPTIONS'],
+  ['/functions/1/versions/1', 'GET, HEAD, OPTIONS'],
+  ['/jobs/1', 'GET, HEAD, OPTIONS'],
+  ['/jobs/1/logs', 'GET, HEAD, OPTIONS'],
 ]
 
 for (const [path, allow] of ALLOWED) {

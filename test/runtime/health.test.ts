@@ -58,7 +58,14 @@ describe('health', () => {
     const app = new Hono()
     const telemetry = stack.use(createTelemetry({ process: 'edge', instance: '1' }))
     const probeDatabase = () => pool.query('select 1')
-    mountOperations(app, { bus, presence, telemetry, probeDatabase, projected: () => new Map() })
+    mountOperations(app, {
+      bus,
+      presence,
+      telemetry,
+      probeDatabase,
+      projected: () => new Map(),
+      lambdaHosts: [new URL(LAMBDA).hostname],
+    })
     const ask = async (url = LOCAL) => {
       const startedAt = performance.now()
       const response = await app.request(url)

@@ -33,16 +33,32 @@ export const ANYBODY_HERE: Principal = Object.freeze({
   scopes: new Set<Scope>(SCOPES),
 })
 
+/** On routes that want nothing of anybody. */
+export const NOBODY: Principal = Object.freeze({
+  owner: '',
+  subject: undefined,
+  scopes: new Set<Scope>(),
+})
+
+export const isScope = (text: string): text is Scope => (SCOPES as readonly string[]).includes(text)
+
 /** `admin` may do everything, `execute:all` runs every runtime. */
 export function mayDo({ scopes }: Principal, wanted: readonly Scope[]): boolean {
   return scopes.has('admin') || wanted.some((scope) => scopes.has(scope))
 }
 
 export function requireScope(principal: Principal, wanted: readonly Scope[]): void {
-  if (mayDo(principal, wanted)) return
-  throw new Problem('FORBIDDEN', `This needs the scope ${wanted.join(' or ')}.`, {
-    required_scope: wanted,
-  })
+  if (!mayDo(principal, wanted)) throw missingScope(wanted)
+}
+
+export function missingScope(wanted: readonly Scope[]): Problem {
+  const challenge = `Bearer error="insufficient_scope", scope="${wanted.join(' ')}"`
+  return new Problem(
+    'FORBIDDEN',
+    `This needs the scope ${wanted.join(' or ')}.`,
+    { required_scope: wanted },
+    { headers: { 'www-authenticate': challenge } },
+  )
 }
 
 export function requireExecute(principal: Principal, runtime: Runtime): void {

@@ -9,19 +9,25 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '#domain/problem.ts'
+import { LOOPBACK, type Origins } from './origins.ts'
 
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/i
 /** RFC 9110: a name, an IPv4 or a bracketed IPv6 address; perhaps a port. */
 const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
-const ORIGIN = /^https?:\/\/(?<name>[^/:[\]]+|\[[\da-f:]+\])(?::\d{1,5})?$/i
+/** They change nothing, and what they answer a foreign page cannot read. */
+const HARMLESS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** Hosts that were found good, as they were spelt; few in practice, bounded in any case. */
 const REMEMBERED_MAX = 64
 
 /** Says why a request is refused. */
 export type Access = (incoming: IncomingMessage) => Problem | undefined
 
-/** `hosts`: names that pass besides those of loopback. */
-export function createAccess(hosts: Iterable<string>): Access {
+export interface AccessOptions {
+  /** Names that pass besides those of loopback. */
+  readonly hosts: Iterable<string>
+  readonly allows: Origins
+}
+
+export function createAccess({ hosts, allows }: AccessOptions): Access {
   const known = new Set([...hosts].map((host) => bracketed(host.toLowerCase())))
   const good = new Set<string>()
 
@@ -37,9 +43,10 @@ export function createAccess(hosts: Iterable<string>): Access {
       }
       if (good.size < REMEMBERED_MAX) good.add(host)
     }
-    if (method === 'GET' || method === 'HEAD') return undefined
+    if (method !== undefined && HARMLESS.has(method)) return undefined
     const { origin } = headers
-    if (origin !== undefined && !isLoopbackOrigin(origin)) {
+    if (origin !== undefined) {
+      if (allows(origin)) return undefined
       return new Problem('FORBIDDEN', 'Pages of other origins may not do this.', {
         field: 'Origin',
       })
@@ -51,10 +58,6 @@ export function createAccess(hosts: Iterable<string>): Access {
     }
     return undefined
   }
-}
-
-function isLoopbackOrigin(origin: string): boolean {
-  return LOOPBACK.test(ORIGIN.exec(origin)?.groups?.['name'] ?? '')
 }
 
 const bracketed = (host: string) =>

@@ -17,10 +17,11 @@ import type { Cause } from '#events/envelope.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Telemetry } from '#runtime/telemetry.ts'
 import { continueTrace } from '#runtime/trace.ts'
-import type { Admitted, Guard } from '../access/guard.ts'
+import type { Guard, Verdict } from '../access/guard.ts'
 import type { Principal } from '../access/principal.ts'
 import { ROUTES, type RouteAccess, type RouteName } from '../access/routes.ts'
 import { discardRest, hasBody } from './body.ts'
+import { optionsHeaders, VARY } from './cors.ts'
 
 /** Nobody gets it: it tells the metrics how the request ended. */
 const GONE: Answer = { status: 499 }
@@ -109,11 +110,18 @@ export class Router {
     )
   }
 
-  /** Call it after the last `on`: refuses the methods that a path does not have. */
+  /** Call it after the last `on`: answers OPTIONS, refuses the methods that a path does not have. */
   close(): void {
+    const { app } = this.#options
     for (const [template, methods] of this.#methods) {
-      const allow = methods.includes('GET') ? [...methods, 'HEAD'] : methods
-      this.#options.app.all(template, (context) =>
+      const allow = allowed(methods)
+      app.options(template, (context) =>
+        this.#answer(context, template, NO_ACCESS_NEEDED, ({ header }) => ({
+          status: 204,
+          headers: optionsHeaders(template, allow, header('origin')),
+        })),
+      )
+      app.all(template, (context) =>
         this.#answer(context, template, NO_ACCESS_NEEDED, () => {
           throw methodNotAllowed(context.req.method, allow)
         }),
@@ -133,12 +141,14 @@ export class Router {
     const requestId = requestIdOf(incoming)
     const admitted = admission.enter()
     let answer: Answer
-    let limits: Admitted['headers']
+    let limits: Verdict['headers']
     try {
       if (!admitted) throw new Problem('OVERLOADED', 'Too many requests at once.')
-      const letIn = guard(access, incoming)
-      const { principal, headers } = letIn instanceof Promise ? await letIn : letIn
-      limits = headers
+      const judged = guard(access, incoming)
+      const verdict = judged instanceof Promise ? await judged : judged
+      limits = verdict.headers
+      if ('refused' in verdict) throw verdict.refused
+      const { principal } = verdict
       const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
       answer = await handle({
         incoming,
@@ -169,8 +179,10 @@ export class Router {
 
   #report(problem: Problem, requestId: string, path: string): void {
     const { log } = this.#options
-    const fields = { requestId, path, code: problem.code, message: problem.message }
-    if (problem.code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
+    const { code, message, cause } = problem
+    const fields = { requestId, path, code, message }
+    if (code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
+    else if (code === 'UNAUTHORIZED') log.info('request_refused', { ...fields, reason: cause })
     else log.info('request_refused', fields)
   }
 }
@@ -179,6 +191,10 @@ export class Router {
 export function requestIdOf({ headers }: IncomingMessage): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
+}
+
+function allowed(methods: readonly Method[]): string[] {
+  return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
 }
 
 function methodNotAllowed(method: string, allow: readonly string[]): Problem {
@@ -193,7 +209,7 @@ export function respond(
   incoming?: IncomingMessage,
   more?: Readonly<Record<string, string>>,
 ): Response {
-  const always = { 'x-request-id': requestId, 'cache-control': 'no-store' }
+  const always = { 'x-request-id': requestId, 'cache-control': 'no-store', ...VARY }
   // A body that nobody reads would be taken for the next request on this connection.
   const isWhole = incoming === undefined || incoming.complete || !hasBody(incoming)
   const close = isWhole ? undefined : { connection: 'close' }

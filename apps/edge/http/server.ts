@@ -5,7 +5,7 @@
  * Invariant: disposing stops listening at once, lets the requests in progress end for as long as a
  * process may take to stop, and then closes every connection.
  */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener, RequestError } from '@hono/node-server'
 
@@ -34,6 +34,8 @@ export interface ServeOptions {
   readonly host: string
   readonly port: number
   readonly fetch: Parameters<typeof getRequestListener>[0]
+  /** Sees every request first; headers that it sets are on whatever answer comes. */
+  readonly prepare: (incoming: IncomingMessage, outgoing: ServerResponse) => void
   /** Asked before any route is looked for. */
   readonly refuse: (incoming: IncomingMessage) => Promise<Response> | undefined
   /** The answer to a request that no URL can be made of, or that broke in between. */
@@ -43,7 +45,7 @@ export interface ServeOptions {
 }
 
 export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
-  const { host, port, fetch, refuse, failed, malformed } = options
+  const { host, port, fetch, prepare, refuse, failed, malformed } = options
   const server = createServer({
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -61,6 +63,7 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     errorHandler: (error) => failed(error, error instanceof RequestError),
   })
   server.on('request', (request, response) => {
+    prepare(request, response)
     listener(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
     })

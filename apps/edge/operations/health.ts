@@ -14,9 +14,6 @@ import { viewExecutors, type ExecutorsView } from './executors.ts'
 import { createProbe, type ComponentStatus } from './probe.ts'
 import { sharedAnswer } from './shared-answer.ts'
 
-/** Hosts whose document spells a healthy `status` as `ok`. */
-export const LAMBDA_HOSTS: ReadonlySet<string> = new Set(['api.lambda-microservice.example.com'])
-
 const FRESH_MS = 250
 const VERSION = readVersion()
 
@@ -27,7 +24,8 @@ export interface HealthDeps {
   /** Undefined: none is configured. */
   readonly probeRedis?: (() => Promise<unknown>) | undefined
   readonly presence: PresenceWatch
-  readonly lambdaHosts?: ReadonlySet<string>
+  /** Whose document spells a healthy `status` as `ok`. */
+  readonly lambdaHosts?: readonly string[]
 }
 
 export interface HealthBody {
@@ -56,7 +54,7 @@ export interface HealthAnswer {
 export type Health = (host?: string) => Promise<HealthAnswer>
 
 export function createHealth(deps: HealthDeps): Health {
-  const { bus, presence, lambdaHosts = LAMBDA_HOSTS } = deps
+  const { bus, presence, lambdaHosts = [] } = deps
   const probeNats = createProbe(() =>
     // The client would hold the question until the server is back.
     bus.disconnected ? Promise.reject(new Error('disconnected')) : bus.jsm.getAccountInfo(),
@@ -80,7 +78,7 @@ export function createHealth(deps: HealthDeps): Health {
       const error = 'Service unavailable'
       return { status: 503, body: { status: 'unhealthy', error, version: VERSION, ...report } }
     }
-    const status = lambdaHosts.has(host.toLowerCase()) ? 'ok' : 'healthy'
+    const status = lambdaHosts.includes(host.toLowerCase()) ? 'ok' : 'healthy'
     return { status: 200, body: { status, version: VERSION, ...report } }
   }
 }

@@ -1,7 +1,10 @@
 /** The routes that operators and their machines ask: no credentials, no limits, cheap to answer. */
 import type { Env, Hono } from 'hono'
+import { optionsHeaders, VARY } from '../http/cors.ts'
 import { createHealth, type HealthDeps } from './health.ts'
 import { createMetrics, METRICS_CONTENT_TYPE, type MetricsDeps } from './metrics.ts'
+
+const METHODS = ['GET', 'HEAD', 'OPTIONS']
 
 export type OperationsDeps = HealthDeps & MetricsDeps
 
@@ -12,11 +15,16 @@ export function mountOperations<E extends Env>(app: Hono<E>, deps: OperationsDep
 
   app.get('/health', async (c) => {
     const { status, body } = await health(new URL(c.req.url).hostname)
-    return c.json(body, status, { 'Cache-Control': 'no-store' })
+    return c.json(body, status, { 'Cache-Control': 'no-store', ...VARY })
   })
+  for (const path of ['/health', '/metrics', '/metrics/']) {
+    app.options(path, (c) =>
+      c.body(null, 204, { ...optionsHeaders(path, METHODS, c.req.header('origin')), ...VARY }),
+    )
+  }
   for (const path of ['/metrics', '/metrics/']) {
     app.get(path, async (c) =>
-      c.body(await metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE }),
+      c.body(await metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE, ...VARY }),
     )
   }
 }

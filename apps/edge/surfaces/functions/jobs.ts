@@ -7,6 +7,7 @@ import { Problem } from '#domain/problem.ts'
 import type { JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
+import { requireExecute } from '../../access/principal.ts'
 import type { Agreement } from '../../agreement.ts'
 import type { Definitions } from '../../definitions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
@@ -38,12 +39,13 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
   const { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes } = options
 
   router.on('POST /functions/:function_id/invoke', async (exchange) => {
-    const { owner } = exchange.principal
+    const { principal } = exchange
     const id = idOf(exchange, 'function_id')
     const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
     const event = parseJson(text)
     agreement.requirePresence()
-    const defined = definitions.get(id, owner)
+    const defined = definitions.get(id, principal.owner)
+    requireExecute(principal, defined.definition.runtime)
     defined.validateEvent?.(event, text.length)
     const prefer = parsePrefer(exchange.header('prefer'))
     const invoked = await invocations.invoke(defined, event, prefer, exchange)
