@@ -22,6 +22,7 @@ import { staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
 import { Agreement } from './agreement.ts'
 import { createCommands } from './commands.ts'
+import { ResultCache } from './cache/result-cache.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
 import { Definitions } from './definitions.ts'
 import { createFunctionCommands } from './function-commands.ts'
@@ -58,6 +59,7 @@ async function serve(main: Main): Promise<void> {
   const { redisUrl } = config
   const redis =
     redisUrl === undefined ? undefined : stack.use(await RedisLink.open({ url: redisUrl, log }))
+  const cache = new ResultCache({ redis, telemetry })
   const limiter = config.rateLimits === 'on' ? createLimiter({ redis }) : unlimited
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))

@@ -177,10 +177,9 @@ describe('limits while Redis is not there', () => {
     assert.ok(first < 150, `the first took ${first} ms`)
     const later = await slowest(500, () => limiter.take('execute', 'carol'))
     assert.ok(later < 50, `a later one took ${later} ms`)
-    const rest = await Promise.all(
-      Array.from({ length: 100 }, () => limiter.take('execute', 'ada')),
-    )
-    assert.equal(rest.filter(({ allowed }) => allowed).length, 60, 'what Redis counted counts here')
+    let rest = 0
+    for (let i = 0; i < 100; i++) if ((await limiter.take('execute', 'ada')).allowed) rest++
+    assert.equal(rest, 60, 'what Redis counted counts here')
     await until(() => edge.events().includes('redis_down'))
 
     redis.thaw()

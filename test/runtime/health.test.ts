@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { Pool } from 'pg'
 import { createHealth, type HealthBody } from '../../apps/edge/operations/health.ts'
 import { mountOperations } from '../../apps/edge/operations/mount.ts'
+import { RedisLink } from '../../apps/edge/redis.ts'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { ensureDurable, ensureStreams } from '#events/jetstream/ensure.ts'
 import { COMMANDS, EVENTS, functionDurable } from '#events/streams.ts'
@@ -11,7 +12,9 @@ import { subjects } from '#events/subjects.ts'
 import { announcePresence, watchPresence, type PresenceWatch } from '#runtime/presence.ts'
 import { createTelemetry } from '#runtime/telemetry.ts'
 import { startNats, type TestNats } from '#test/support/nats.ts'
+import { quietLog } from '#test/support/quiet-log.ts'
 import { startPostgres } from '#test/support/postgres.ts'
+import { startRedis } from '#test/support/redis.ts'
 import { until } from '#test/support/until.ts'
 
 const LAMBDA = 'http://api.lambda-microservice.example.com/health'
@@ -154,6 +157,34 @@ describe('health', () => {
     assert.equal(mixed.body.components.runtimes.python, 'degraded')
     assert.equal(mixed.body.components.runtimes.nodejs, 'ok')
     assert.deepEqual(mixed.body.sandbox, { level: 'user', reason: 'no cgroups' })
+  })
+
+  it('asks Redis only where one is configured, and is 200 without it', async () => {
+    await using stack = new AsyncDisposableStack()
+    const [nats, server] = await Promise.all([startNats(), startRedis()])
+    stack.use(nats)
+    stack.use(server)
+    const { bus, presence } = await openWatched(nats)
+    stack.use(bus)
+    stack.use(presence)
+    stack.use(everybody(bus, fullSandbox))
+    await allHere(presence)
+    const redis = stack.use(await RedisLink.open({ url: server.url, log: quietLog('edge') }))
+    const probeDatabase = () => Promise.resolve()
+    const health = createHealth({ bus, presence, probeDatabase, probeRedis: () => redis.probe() })
+    const become = (status: string) =>
+      until(async () => {
+        const answer = await health()
+        assert.equal(answer.status, 200)
+        return answer.body.components.redis === status
+      })
+    await become('ok')
+    server.freeze()
+    await become('down')
+    server.thaw()
+    await become('ok')
+    await server.kill()
+    await become('down')
   })
 
   it('asks the database once for a flood, and answers in time when it hangs', async () => {
