@@ -1,9 +1,12 @@
 /** One of our own processes, as a program of the launcher. Its log lines are passed on as they are. */
 import { fileURLToPath } from 'node:url'
 import type { Log } from '#runtime/log.ts'
+import { withoutCredentials } from './credentials.ts'
 import { READ_SIDE_NICENESS, type Program } from './program.ts'
 
 const APPS = ['edge', 'handler', 'executor', 'projector'] as const
+/** They let people in, and make the first of them. */
+const TRUSTED: ReadonlySet<string> = new Set(['edge', 'handler'])
 
 export interface AppOptions {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -23,7 +26,7 @@ function app(name: (typeof APPS)[number], { env, log, forward }: AppOptions): Pr
     command: async () => ({
       file: process.execPath,
       args: [fileURLToPath(new URL(`../${name}/main.ts`, import.meta.url))],
-      env,
+      env: TRUSTED.has(name) ? env : withoutCredentials(env),
       deathSignal: 'KILL',
       niceness: name === 'projector' ? READ_SIDE_NICENESS : 0,
     }),

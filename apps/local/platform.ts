@@ -15,6 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Log } from '#runtime/log.ts'
 import { allOf } from './all-of.ts'
 import { ourApps, readyUrl, type AppOptions } from './app.ts'
+import { ownCredentials, type Credentials } from './credentials.ts'
 import { freePort, isFree } from './free-port.ts'
 import { provisionBubblewrap } from './provision/bubblewrap.ts'
 import type { Env } from './provision/ladder.ts'
@@ -51,6 +52,8 @@ export interface Platform {
   readonly url: string
   readonly natsUrl: string
   readonly databaseUrl: string
+  /** With which the edge lets somebody in. */
+  readonly credentials: Credentials
   /** By name: the processes, and the servers that are embedded. */
   readonly parts: ReadonlyMap<string, Supervised>
 }
@@ -63,6 +66,7 @@ export async function startPlatform(
   const { home, host, env, log, forward } = options
   const port = await edgePort(options)
   await mkdir(home, { recursive: true, mode: 0o700 })
+  const credentials = await ownCredentials({ home, env, log })
 
   const servers: Supervised[] = []
   stack.defer(() => stopServers(servers))
@@ -75,6 +79,7 @@ export async function startPlatform(
 
   const appEnv = {
     ...env,
+    ...credentials,
     HOST: host,
     PORT: String(port),
     SLUICE_HOME: home,
@@ -95,6 +100,7 @@ export async function startPlatform(
     url: readyUrl(edgeLine) || `http://${host}:${port}`,
     natsUrl: nats,
     databaseUrl: database,
+    credentials,
     parts: new Map([...apps, ...servers].map((part) => [part.name, part])),
   }
 }

@@ -3,6 +3,7 @@
  * free port, a home that is gone with the scope.
  */
 import { freePort } from '../../apps/local/free-port.ts'
+import type { Credentials } from '../../apps/local/credentials.ts'
 import { startPlatform as startEverything } from '../../apps/local/platform.ts'
 import type { Supervised } from '../../apps/local/supervised.ts'
 import { quietLog } from './quiet-log.ts'
@@ -16,6 +17,8 @@ export interface TestPlatform extends AsyncDisposable {
   readonly natsUrl: string
   readonly databaseUrl: string
   readonly home: string
+  /** Given by `env`, or made at the first start. */
+  readonly credentials: Credentials
   /** Process ids by name: edge, handler, executor, projector, nats-server, postgres. */
   readonly processes: Readonly<Record<string, number | undefined>>
   /** Every log line of the processes, in order of arrival. */
@@ -61,6 +64,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     natsUrl: platform.natsUrl,
     databaseUrl: platform.databaseUrl,
     home,
+    credentials: platform.credentials,
     lines,
     get processes() {
       return Object.fromEntries([...platform.parts].map(([name, { pid }]) => [name, pid]))
