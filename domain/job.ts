@@ -12,6 +12,7 @@ import {
   jobMessageId,
   type JobAccepted,
   type JobCancelled,
+  type JobDelayed,
   type JobError,
   type JobFailed,
   type JobLogLine,
@@ -19,6 +20,7 @@ import {
   type JobStarted,
   type JobSucceeded,
   type Json,
+  type RunData,
   type RunJob,
 } from '#events/jobs.ts'
 
@@ -81,6 +83,17 @@ export const noRun = (attempt: number): JobRun => ({
 })
 
 type Saying = Pick<Said, 'source' | 'time'>
+
+/** What `data` asks for, held back until `dueAt`: then the log has it as the run command. */
+export function jobDelayed(data: RunData, dueAt: string, attempt: number, said: Said): JobDelayed {
+  const { job_id, function_id, definition_seq } = data
+  return envelope(said, {
+    id: jobMessageId.delay(job_id, attempt),
+    type: 'job.delayed',
+    subject: String(function_id),
+    data: { ...accepted(data), definition_seq, attempt, due_at: dueAt },
+  })
+}
 
 export function jobStarted(command: RunJob, attempt: number, saying: Saying): JobStarted {
   const job = accepted(command.data)
@@ -179,5 +192,10 @@ export const unreadable = (reason: string): JobError => ({
 
 function accepted(job: JobAccepted): JobAccepted {
   const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
-  return { job_id, function_id, function_version, runtime, owner, input, accepted_at }
+  const { run_at, scheduled_for } = job
+  return {
+    ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
+    ...(run_at !== undefined && { run_at }),
+    ...(scheduled_for !== undefined && { scheduled_for }),
+  }
 }

@@ -29,14 +29,25 @@ export interface JobAccepted {
   readonly input: Json
   /** ISO 8601; the `timestamp` of the job. */
   readonly accepted_at: string
+  /** ISO 8601: not before; only of a job that was accepted for later. */
+  readonly run_at?: string
+  /** ISO 8601: the tick of its function's schedule that made it. */
+  readonly scheduled_for?: string
 }
 
-export type RunJob = Envelope<
-  'job.run',
-  JobAccepted & {
-    /** Where on EVENTS the definition of this version stands. */
-    readonly definition_seq: number
-  }
+export interface RunData extends JobAccepted {
+  /** Where on EVENTS the definition of this version stands. */
+  readonly definition_seq: number
+  /** With which it starts; 1 unless the command was held back after an attempt that failed. */
+  readonly attempt?: number
+}
+
+export type RunJob = Envelope<'job.run', RunData>
+
+/** A run command that the log holds back: it is appended as `job.run` when its time has come. */
+export type JobDelayed = Envelope<
+  'job.delayed',
+  RunData & { readonly attempt: number; readonly due_at: string }
 >
 
 /** Decided by a handler; `owner` is who asks. */
@@ -119,7 +130,8 @@ export type JobEvent = JobStarted | JobEnded
 
 export const jobMessageId = {
   cancel: (requestId: string) => `job.cancel:${requestId}`,
-  run: (jobId: number) => `job:${jobId}:run`,
+  run: (jobId: number, attempt = 1) => `job:${jobId}:run${attempt === 1 ? '' : `:${attempt}`}`,
+  delay: (jobId: number, attempt: number) => `job:${jobId}:delay:${attempt}`,
   start: (jobId: number, attempt: number) => `job:${jobId}:start:${attempt}`,
   returned: (jobId: number, attempt: number) => `job:${jobId}:return:${attempt}`,
   end: (jobId: number) => `job:${jobId}:end`,

@@ -138,6 +138,9 @@ const durable = (name: string, filter: string, maxAckPending: number): DurableCo
 
 export const handlerDurable = durable('handler', filters.decided, 256)
 
+/** On EVENTS; it keeps each delayed job until its time, however many there are. */
+export const laterDurable = durable('later', filters.delayedJobs, -1)
+
 /**
  * One durable per function, so that a flood on one function is queued behind itself only;
  * `max_ack_pending` is the function's concurrency over all executors.

@@ -10,7 +10,7 @@ import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'
 export type FunctionFact = 'registered' | 'updated' | 'deleted'
-export type JobFact = 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled'
+export type JobFact = 'delayed' | 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
@@ -36,6 +36,7 @@ export const filters = {
   functionEventsOf: (functionId: number) => `evt.function.${functionId}.*`,
   jobEventsOf: (functionId: number) => `evt.job.${functionId}.*`,
   cancelledJobs: 'evt.job.*.cancelled',
+  delayedJobs: 'evt.job.*.delayed',
   dead: 'dead.>',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
 } as const

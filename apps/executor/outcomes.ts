@@ -7,7 +7,7 @@
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import type { JsMsg } from '@nats-io/jetstream'
-import type { JobEnded, JobEvent, JobReturned } from '#events/jobs.ts'
+import type { JobDelayed, JobEnded, JobEvent, JobReturned } from '#events/jobs.ts'
 import { AppendError, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
@@ -18,7 +18,10 @@ const FULL_RETRY_MS = 1_000
 /** Longer than the store is away, somebody else may try; the appender has its own such bound. */
 const STORE_AWAY_MS = 600_000
 
-const FACTS: Readonly<Record<(JobEvent | JobReturned)['type'], JobFact>> = {
+type Said = JobEvent | JobReturned | JobDelayed
+
+const FACTS: Readonly<Record<Said['type'], JobFact>> = {
+  'job.delayed': 'delayed',
   'job.started': 'started',
   'job.returned': 'returned',
   'job.succeeded': 'succeeded',
@@ -46,15 +49,14 @@ export class Outcomes {
   }
 
   /** `urgent`: a caller waits for it. */
-  async append(event: JobEvent | JobReturned, urgent = false): Promise<Appended> {
+  async append(event: Said, urgent = false): Promise<Appended> {
     const { payloads, appender, signal, onFull } = this.#options
     const { traceparent } = event
     let sealed: Sealed | undefined
     for (const since = performance.now(); ;) {
       try {
         if (sealed === undefined) {
-          const sealing =
-            event.type === 'job.returned' ? payloads.seal(event, KEEP) : payloads.sealJob(event)
+          const sealing = isJobEvent(event) ? payloads.sealJob(event) : payloads.seal(event, KEEP)
           sealed = sealing instanceof Promise ? await sealing : sealing
         }
         const { payload, headers = [] } = sealed
@@ -97,6 +99,10 @@ export class Outcomes {
     if (inbox) this.#options.bus.nc.publish(inbox, JSON.stringify({ seq }))
   }
 }
+
+/** What can be told without the input if there is no room for it. */
+const isJobEvent = (event: Said): event is JobEvent =>
+  event.type !== 'job.returned' && event.type !== 'job.delayed'
 
 /** `isAway`: the store may be so, and the appender has not been waiting for it. */
 function isWorthWaiting(error: unknown, isAway: boolean): error is AppendError {

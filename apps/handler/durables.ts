@@ -9,6 +9,7 @@
  * 2. A durable is deleted only when nothing waits or is in flight, and its function was deleted at
  *    least `GRACE_MS` ago, or the durable is so old and its function was never registered; until
  *    then an edge that has not heard of the deletion may still accept a command.
+ * 3. A job that was delayed beyond that gets a durable again when it is due, for `GRACE_MS` at least.
  */
 import { DeliverPolicy, type ConsumerInfo } from '@nats-io/jetstream'
 import type { Runtime } from '#events/functions.ts'
@@ -16,7 +17,13 @@ import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import { ensureDurable } from '#events/jetstream/ensure.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { readToEnd } from '#events/jetstream/read-to-end.ts'
-import { COMMANDS, EVENTS, functionDurable, functionOfDurable } from '#events/streams.ts'
+import {
+  COMMANDS,
+  EVENTS,
+  functionDurable,
+  functionDurableName,
+  functionOfDurable,
+} from '#events/streams.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { FunctionStore } from './function-store.ts'
@@ -25,6 +32,8 @@ export const GRACE_MS = 600_000
 
 export interface Durables {
   readonly ensure: (functionId: number, runtime: Runtime) => Promise<void>
+  /** For a command that was accepted long ago: its function's durable may have been cleared away. */
+  readonly revive: (functionId: number, runtime: Runtime) => Promise<void>
   /** Makes what is missing, and clears away the durables of functions that are gone for good. */
   readonly keep: (nowMs: number) => Promise<void>
 }
@@ -38,8 +47,25 @@ export interface DurablesOptions {
 
 export function createDurables({ bus, store, concurrency, log }: DurablesOptions): Durables {
   const follow = followLiving(bus)
+  /** As the last round found them; their durables stay for `GRACE_MS` even if they are deleted. */
+  let living: ReadonlySet<number> = new Set()
   const ensure = (functionId: number, runtime: Runtime) =>
     ensureDurable(bus.jsm, COMMANDS, functionDurable(functionId, concurrency, runtime))
+
+  const revive = async (functionId: number, runtime: Runtime) => {
+    if (living.has(functionId)) return
+    try {
+      await bus.jsm.consumers.info(COMMANDS, functionDurableName(functionId))
+    } catch (error) {
+      unlessNotFound(error)
+      await bus.jsm.consumers.add(COMMANDS, {
+        ...functionDurable(functionId, concurrency, runtime),
+        // What it has done before may still lie there.
+        deliver_policy: DeliverPolicy.New,
+      })
+      log.info('durable_revived', { functionId })
+    }
+  }
 
   const make = async (functionId: number) => {
     const { event } = await store.loadFunction(functionId)
@@ -48,14 +74,16 @@ export function createDurables({ bus, store, concurrency, log }: DurablesOptions
     log.warn('durable_made', { functionId })
   }
 
-  const isGone = async (functionId: number, { created }: ConsumerInfo, nowMs: number) => {
+  const isGone = async (functionId: number, { created, config }: ConsumerInfo, nowMs: number) => {
     const { event } = await store.loadFunction(functionId)
     if (event !== undefined && event.type !== 'function.deleted') return false
-    return Date.parse(event?.data.deleted_at ?? created) + GRACE_MS < nowMs
+    const isRevived = config.deliver_policy === DeliverPolicy.New
+    const since = isRevived ? created : (event?.data.deleted_at ?? created)
+    return Date.parse(since) + GRACE_MS < nowMs
   }
 
   const keep = async (nowMs: number) => {
-    const living = await follow()
+    living = await follow()
     const missing = new Set(living)
     for await (const info of bus.jsm.consumers.list(COMMANDS)) {
       const functionId = functionOfDurable(info.name)
@@ -72,7 +100,7 @@ export function createDurables({ bus, store, concurrency, log }: DurablesOptions
     for (const functionId of missing) await make(functionId)
   }
 
-  return { ensure, keep }
+  return { ensure, revive, keep }
 }
 
 /** The ids of all functions that live, as the log has it at each call. */

@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Appender } from '#events/jetstream/append.ts'
 import { consumeDurable } from '#events/jetstream/consume.ts'
+import { Later } from '#events/jetstream/later.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
 import { openDatabase } from '#projections/database.ts'
@@ -14,7 +15,7 @@ import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { createDurables } from './durables.ts'
-import { createCommands } from './commands.ts'
+import { createCommands, SOURCE } from './commands.ts'
 import { functionCommands } from './function-commands.ts'
 import { createJobEnds } from './job-ends.ts'
 import { jobCommands } from './job-commands.ts'
@@ -67,6 +68,20 @@ async function serve(main: Main): Promise<void> {
     await commands.stop()
     await Promise.all(inProgress)
   })
+  stack.use(
+    new Later({
+      bus,
+      payloads,
+      appender,
+      source: SOURCE,
+      prepare: ({ data }) => durables.revive(data.function_id, data.runtime),
+      onFired: ({ data, correlationid: correlationId }) => {
+        const { job_id: jobId, function_id: functionId, attempt } = data
+        log.debug('job_due', { jobId, functionId, attempt, correlationId })
+      },
+      onTrouble: log.warn,
+    }),
+  )
   const sweeper = new Sweeper({ db, bus, endJob, log })
   const reclaim = createReclaim(bus, db)
   const chores = [

@@ -8,7 +8,9 @@
 import type { JetStreamManager, StreamConfig } from '@nats-io/jetstream'
 import {
   COMMANDS,
+  EVENTS,
   handlerDurable,
+  laterDurable,
   streamConfigs,
   type DurableConfig,
   type StreamSizes,
@@ -20,6 +22,7 @@ import { BusError } from './bus.ts'
 export async function ensureStreams(jsm: JetStreamManager, sizes: StreamSizes): Promise<void> {
   for (const config of streamConfigs(sizes)) await ensureStream(jsm, config)
   await ensureDurable(jsm, COMMANDS, handlerDurable)
+  await ensureDurable(jsm, EVENTS, laterDurable)
 }
 
 async function ensureStream(jsm: JetStreamManager, asked: Partial<StreamConfig>): Promise<void> {
