@@ -146,7 +146,7 @@ export type FunctionNameEvent = FunctionNameClaimed | FunctionNameReleased
 
 /** Idempotency keys. A version is decided once: the expectation on the subject closes the race. */
 export const functionMessageId = {
-  command: (type: string, requestId: string) => `${type}:${requestId}`,
+  command: (type: string, key: string) => `${type}:${key}`,
   version: (functionId: number, version: number) => `function:${functionId}:v${version}`,
   deleted: (functionId: number) => `function:${functionId}:deleted`,
   claimed: (functionId: number, version: number) => `function:${functionId}:v${version}:claim`,

@@ -3,7 +3,8 @@
  *
  * COMMANDS keeps a command until everyone who reads it has acknowledged it; CALLS keeps for a minute
  * what a caller is waiting for; EVENTS is the truth, one order for everybody; DEAD keeps what could
- * not be done. COMMANDS and EVENTS refuse when full: what was accepted must never fall out.
+ * not be done; KEYS keeps for a day which requests with an Idempotency-Key were made, the newest word
+ * on each. COMMANDS, EVENTS and KEYS refuse when full: what was accepted must never fall out.
  *
  * COMMANDS has no interest retention although it behaves like it: there the server writes and syncs
  * a tombstone for each single message (measured: one fsync a command). The handler reclaims what is
@@ -30,6 +31,7 @@ export const COMMANDS = 'COMMANDS'
 export const CALLS = 'CALLS'
 export const EVENTS = 'EVENTS'
 export const DEAD = 'DEAD'
+export const KEYS = 'KEYS'
 
 /** How long a claimed message may go without a sign of life before somebody else gets it. */
 export const ACK_WAIT_MS = 10_000
@@ -54,7 +56,14 @@ export interface StreamSizes {
 }
 
 /** Of `maxBytes`. The sum is what a server must be able to set aside: `reservedBytes`. */
-const SHARES = { commands: 1 / 4, events: 1, dead: 1 / 16, definitions: 1 / 4, happenings: 1 / 4 }
+const SHARES = {
+  commands: 1 / 4,
+  events: 1,
+  dead: 1 / 16,
+  keys: 1 / 16,
+  definitions: 1 / 4,
+  happenings: 1 / 4,
+}
 /** The counters of ids. */
 export const IDS_BYTES = 1024 ** 2
 
@@ -118,6 +127,18 @@ export function streamConfigs(sizes: StreamSizes): readonly Partial<StreamConfig
       discard: DiscardPolicy.Old,
       max_age: 30 * DAY_NS,
       max_bytes: shareOf(sizes, 'dead'),
+    },
+    {
+      ...shared,
+      name: KEYS,
+      subjects: [filters.keys],
+      storage: StorageType.File,
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      max_age: DAY_NS,
+      max_msgs_per_subject: 1,
+      max_bytes: shareOf(sizes, 'keys'),
+      allow_atomic: true,
     },
   ]
 }

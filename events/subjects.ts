@@ -4,7 +4,7 @@
  * Invariants:
  * 1. A token matches `^[-\w]+$`.
  * 2. The number of subjects stays bounded: a function id is a token, a job id never is (the server
- *    keeps some 380 bytes for each subject that it has seen).
+ *    keeps some 380 bytes for each subject that it has seen). Those of KEYS go after a day.
  */
 import type { Runtime } from './functions.ts'
 
@@ -22,6 +22,8 @@ export const subjects = {
   functionName: (owner: string, name: string) => `evt.function-name.${token(owner)}.${token(name)}`,
   jobEvent: (functionId: number, fact: JobFact) => `evt.job.${functionId}.${fact}`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
+  /** `digest` is of an owner and what they called the request: a token that tells nothing. */
+  key: (digest: string) => `key.${digest}`,
 } as const
 
 /** Subjects with wildcards, as consumers filter by them. */
@@ -38,6 +40,7 @@ export const filters = {
   cancelledJobs: 'evt.job.*.cancelled',
   delayedJobs: 'evt.job.*.delayed',
   dead: 'dead.>',
+  keys: 'key.*',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
 } as const
 

@@ -33,8 +33,10 @@ export interface CommandsOptions {
 export interface Asked {
   /** `<aggregate>.<verb>`. */
   readonly type: string
-  /** `Nats-Msg-Id`: said twice inside the dedupe window, it is one command. */
+  /** Decided once, however often it is asked. */
   readonly id: string
+  /** `Nats-Msg-Id` where the same command may be asked again before the log has forgotten it. */
+  readonly messageId?: string
   /** What it is about. */
   readonly subject: string
   readonly data: object
@@ -48,7 +50,8 @@ export type SendCommand = <Data>(asked: Asked, cause: Cause) => Promise<DecidedR
 export function createCommands(options: CommandsOptions): SendCommand {
   const { bus, payloads, appender, agreement, readModel, room } = options
 
-  return async <Data>({ type, id, subject: about, data, known }: Asked, cause: Cause) => {
+  return async <Data>(asked: Asked, cause: Cause) => {
+    const { type, id, messageId = id, subject: about, data, known } = asked
     room.require()
     const now = Date.now()
     const deadline = new Date(now + DECIDE_WITHIN_MS - MARGIN_MS).toISOString()
@@ -58,7 +61,7 @@ export function createCommands(options: CommandsOptions): SendCommand {
     const { payload, headers = [] } = await stored(payloads.seal(command, 'as-long-as-the-log'))
     const { inbox, reply } = bus.rpc.expect(subject, DECIDE_WITHIN_MS)
     const asking = [...headers, [REPLY_HEADER, inbox] as const]
-    await stored(appender.append({ subject, id, payload, headers: asking }))
+    await stored(appender.append({ subject, id: messageId, payload, headers: asking }))
     const decision = await decided<Data>(reply)
     const { seq } = decision
     await Promise.all([

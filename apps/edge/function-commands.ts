@@ -32,9 +32,11 @@ export function createFunctionCommands(options: FunctionCommandsOptions): SendFu
   const { bus, payloads, send } = options
 
   return async (type, data, cause) => {
-    const id = functionMessageId.command(type, randomUUID())
     const subject = String(data.function_id)
-    const asked = { type, id, subject, data, known: 'functions' as const }
+    const messageId = functionMessageId.command(type, randomUUID())
+    // An id is registered once: whoever tries that again asks the same thing.
+    const id = type === 'function.register' ? functionMessageId.command(type, subject) : messageId
+    const asked = { type, id, messageId, subject, data, known: 'functions' as const }
     const { seq, data: version } = await send<FunctionVersion>(asked, cause)
     if (version !== undefined || type === 'function.delete') return version
     // A large definition is no part of the reply; its event is the last one of the decision.

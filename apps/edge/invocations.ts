@@ -28,37 +28,29 @@ import { DEADLINE_HEADER, REPLY_HEADER, type JobReply, type JobReplyEnd } from '
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
+import type { BegunJobs } from './begun-jobs.ts'
 import type { CancelledWaits } from './cancelled-waits.ts'
 import type { Defined } from './definitions.ts'
 import { FairGate } from './fair-gate.ts'
 import { stored } from './commands.ts'
 import type { Exchange } from './http/exchange.ts'
 import type { Preference } from './http/prefer.ts'
+import type { Invoked } from './invoked.ts'
 import type { LogRoom } from './log-room.ts'
-
-export type Invoked =
-  | { readonly kind: 'ended'; readonly end: JobReplyEnd }
-  | { readonly kind: 'accepted'; readonly job: AcceptedJob }
-
-export interface AcceptedJob {
-  readonly job_id: number
-  readonly function_id: number
-  readonly function_version: number
-  readonly accepted_at: string
-}
 
 export interface InvocationsOptions {
   readonly bus: Bus
   readonly payloads: Payloads
   readonly appender: Appender
   readonly jobIds: Ids
+  readonly begunJobs: BegunJobs
   readonly room: LogRoom
   readonly cancelledWaits: CancelledWaits
   readonly log: Log
 }
 
 /** Whose invocation it is. */
-type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone'>
+type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone' | 'effect'>
 
 export class Invocations {
   readonly #options: InvocationsOptions
@@ -76,7 +68,7 @@ export class Invocations {
   ): Promise<Invoked> {
     const startedAt = performance.now()
     this.#options.room.require()
-    const taking = this.#options.jobIds.take()
+    const taking = caller.effect.newId(this.#options.jobIds)
     const jobId = typeof taking === 'number' ? taking : await taking
     const command = runJob(defined, jobId, input, caller.cause)
     const mayAnswerAccepted =
@@ -102,7 +94,7 @@ export class Invocations {
     command: RunJob,
     caller: Caller,
   ): Promise<Invoked> {
-    const { bus } = this.#options
+    const { bus, begunJobs } = this.#options
     const { timeout_ms, runtime } = definition
     this.#gate.use(function_id)
     const waitMs = timeout_ms + CALL_GRACE_MS
@@ -117,6 +109,7 @@ export class Invocations {
     headers.set('Nats-Msg-Id', command.id)
     // Without a connection the client would take the call, and forget it when it reconnects.
     if (bus.disconnected) throw callProblem(new RpcError('DISCONNECTED', subject), command)
+    caller.effect.requireMine()
     // As the reply subject too, although CALLS acknowledges nothing: without the stream, the server
     // says at once that nobody is there.
     bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
@@ -124,7 +117,11 @@ export class Invocations {
     caller.whenGone(expected.cancel)
     const forget = this.#options.cancelledWaits.add(command.data.job_id, inbox)
     try {
-      return { kind: 'ended', end: await this.#endOf(await reply) }
+      const replied = reply.then((message) => this.#endOf(message))
+      const { owner, job_id } = command.data
+      const isFirst = caller.effect.before === undefined
+      const end = isFirst ? replied : begunJobs.replyOrEnd(replied, owner, job_id)
+      return { kind: 'ended', end: await end }
     } catch (error) {
       if (error instanceof RpcError && error.code === 'CLOSED') {
         const { job_id: jobId } = command.data
@@ -151,6 +148,7 @@ export class Invocations {
     const turn = this.#gate.enter(function_id)
     if (turn !== undefined) await turn
     try {
+      caller.effect.requireMine()
       await stored(
         appender.append({
           subject,

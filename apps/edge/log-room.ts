@@ -4,18 +4,20 @@
  * still room for those.
  *
  * Invariants:
- * 1. From `FULL_FROM` on of EVENTS or of COMMANDS, whatever writes is answered with 503.
+ * 1. From `FULL_FROM` on of EVENTS or of COMMANDS, whatever writes is answered with 503; from
+ *    there on of KEYS, whatever comes with an Idempotency-Key.
  * 2. What cannot be looked up stays as it was last seen.
  */
 import { Problem } from '#domain/problem.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { COMMANDS, EVENTS } from '#events/streams.ts'
+import { COMMANDS, EVENTS, KEYS } from '#events/streams.ts'
 import type { Log } from '#runtime/log.ts'
 
 const FULL_FROM = 0.8
 const LOOK_EVERY_MS = 1_000
 const ASK_TIMEOUT_MS = 1_000
-const WATCHED = [EVENTS, COMMANDS]
+const WORK = [EVENTS, COMMANDS]
+const WATCHED = [...WORK, KEYS]
 
 interface Info {
   readonly config?: { readonly max_bytes: number }
@@ -35,10 +37,11 @@ export class LogRoom implements Disposable {
     this.#look()
   }
 
-  /** Throws unless there is room for what a request may write. */
-  require(): void {
+  /** Throws unless there is room for what a request may write to `streams`. */
+  require(streams: readonly string[] = WORK): void {
     if (this.#full.size === 0) return
-    const details = { full: [...this.#full] }
+    const details = { full: streams.filter((stream) => this.#full.has(stream)) }
+    if (details.full.length === 0) return
     throw new Problem('UNAVAILABLE', 'The log is nearly full; it takes no more for now.', details)
   }
 

@@ -21,6 +21,7 @@ import { createGuard } from './access/guard.ts'
 import { staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
 import { Agreement } from './agreement.ts'
+import { BegunJobs } from './begun-jobs.ts'
 import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
@@ -32,6 +33,8 @@ import { createCors } from './http/cors.ts'
 import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
 import { createOrigins } from './http/origins.ts'
 import { serveHttp } from './http/server.ts'
+import { KeyLog } from './idempotency/key-log.ts'
+import { createOnce } from './idempotency/once.ts'
 import { createCancelJob } from './job-commands.ts'
 import { Invocations } from './invocations.ts'
 import { createLimiter, unlimited } from './limits/limiter.ts'
@@ -69,12 +72,14 @@ async function serve(main: Main): Promise<void> {
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
+  const newAppender = () => new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
+  const appender = newAppender()
   const queries = new Queries(database.db, readModel)
   const room = stack.use(new LogRoom(bus, log))
+  const begunJobs = new BegunJobs(queries)
   const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
   const invocations = new Invocations({
-    ...{ bus, payloads, appender, jobIds, room, cancelledWaits, log },
+    ...{ bus, payloads, appender, jobIds, begunJobs, room, cancelledWaits, log },
   })
   const send = createCommands({ bus, payloads, appender, agreement, readModel, room })
   const sendFunction = createFunctionCommands({ bus, payloads, send })
@@ -83,12 +88,19 @@ async function serve(main: Main): Promise<void> {
   const admission = new Admission(config.maxConcurrentRequests)
   const dialect = functionsDialect
   const tokens = createTokens(config)
-  const keys = staticKeyRing(config.apiKey)
-  const guard = createGuard({ auth, keys, tokens, limiter, trustedProxies: config.trustedProxies })
-  const router = new Router({ app, dialect, telemetry, log, admission, guard })
+  const guard = createGuard({
+    ...{ auth, tokens, limiter },
+    keys: staticKeyRing(config.apiKey),
+    trustedProxies: config.trustedProxies,
+  })
+  const keys = new KeyLog({ bus, payloads, appender: newAppender() })
+  const once = createOnce({ keys, room, maxBodyBytes, log })
+  const router = new Router({ app, dialect, telemetry, log, admission, guard, once })
   functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
   const cancelJob = createCancelJob({ send, queries })
-  jobRoutes(router, { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes })
+  jobRoutes(router, {
+    ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },
+  })
   router.close()
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,

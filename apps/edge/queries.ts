@@ -42,8 +42,14 @@ export class Queries {
   ): Promise<Found<T>> {
     const { value, fresh } = await this.ask(query)
     if (value !== undefined) return { value, fresh }
-    if (fresh) throw missing()
-    throw new Problem('UNAVAILABLE', 'The read model is behind the log; ask again.')
+    throw fresh ? missing() : behind()
+  }
+
+  /** Undefined only for what is not there; what may merely not be there yet throws "not now". */
+  async find<T>(query: (db: Db) => Promise<T | undefined>): Promise<T | undefined> {
+    const { value, fresh } = await this.ask(query)
+    if (value === undefined && !fresh) throw behind()
+    return value
   }
 }
 
@@ -58,6 +64,10 @@ function isOutage(error: unknown): boolean {
       error.message,
     )
   )
+}
+
+function behind(): Problem {
+  return new Problem('UNAVAILABLE', 'The read model is behind the log; ask again.')
 }
 
 function outage(cause: unknown): Problem {

@@ -13,6 +13,8 @@ export interface RouteAccess {
   /** Wants credentials even where an instance is open. */
   readonly closed?: true
   readonly limit?: LimitName
+  /** It makes something, and with an Idempotency-Key it does so once. */
+  readonly creates?: true
 }
 
 /** A handler narrows it to the function's own runtime (`requireExecute`). */
@@ -29,14 +31,14 @@ const JOBS_WRITE: readonly Scope[] = ['jobs:write']
 
 export const ROUTES = {
   'GET /functions': { scopes: READ },
-  'POST /functions': { scopes: WRITE },
+  'POST /functions': { scopes: WRITE, creates: true },
   'GET /functions/:function_id': { scopes: READ },
   'PUT /functions/:function_id': { scopes: WRITE },
   'DELETE /functions/:function_id': { scopes: WRITE },
   'GET /functions/:function_id/versions': { scopes: READ },
   'GET /functions/:function_id/versions/:version': { scopes: READ },
   'GET /functions/:function_id/metrics': { scopes: READ },
-  'POST /functions/:function_id/invoke': { scopes: EXECUTE },
+  'POST /functions/:function_id/invoke': { scopes: EXECUTE, creates: true },
   'GET /functions/:function_id/jobs': { scopes: JOBS },
   'GET /jobs/:id': { scopes: JOBS },
   'GET /jobs/:id/logs': { scopes: JOBS },

@@ -18,6 +18,17 @@ export async function readJson(incoming: IncomingMessage, maxBytes: number): Pro
   return parseJson(await readText(incoming, maxBytes))
 }
 
+/** Bodies that were read before their handler asks for them. */
+const ahead = new WeakMap<IncomingMessage, Buffer>()
+
+/** Reads the body for whoever needs it before the handler, which then finds it here. */
+export async function readAhead(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const bytes = await collect(incoming, maxBytes)
+  ahead.set(incoming, bytes)
+  return bytes
+}
+
 /** JSON text that is not yet understood; an absent body is `undefined`. */
 export async function readOptionalText(
   incoming: IncomingMessage,
@@ -58,7 +69,8 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 async function readText(incoming: IncomingMessage, maxBytes: number): Promise<string> {
   if (hasBody(incoming)) requireJson(incoming)
   if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const bytes = await collect(incoming, maxBytes)
+  const bytes = ahead.get(incoming) ?? (await collect(incoming, maxBytes))
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {

@@ -20,6 +20,8 @@ import { continueTrace } from '#runtime/trace.ts'
 import type { Guard, Verdict } from '../access/guard.ts'
 import type { Principal } from '../access/principal.ts'
 import { ROUTES, type RouteAccess, type RouteName } from '../access/routes.ts'
+import { NEW_EFFECT, type Effect } from '../idempotency/effect.ts'
+import type { AnswerOnce } from '../idempotency/once.ts'
 import { discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
 
@@ -42,6 +44,8 @@ export interface Exchange {
   readonly header: (name: string) => string | undefined
   /** Calls back when the client has gone, or has its answer. */
   readonly whenGone: (callback: () => void) => void
+  /** What the request creates; with an Idempotency-Key, once. */
+  readonly effect: Effect
 }
 
 export interface Answer {
@@ -66,6 +70,7 @@ export interface RouterOptions {
   readonly log: Log
   readonly admission: Admission
   readonly guard: Guard
+  readonly once: AnswerOnce
 }
 
 /** Counts the requests in progress over all surfaces. */
@@ -135,7 +140,7 @@ export class Router {
     access: RouteAccess,
     handle: Handle,
   ): Promise<Response> {
-    const { dialect, telemetry, admission, guard } = this.#options
+    const { dialect, telemetry, admission, guard, once } = this.#options
     const startedAt = performance.now()
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
@@ -150,7 +155,7 @@ export class Router {
       if ('refused' in verdict) throw verdict.refused
       const { principal } = verdict
       const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
-      answer = await handle({
+      const exchange: Exchange = {
         incoming,
         requestId,
         principal,
@@ -162,7 +167,12 @@ export class Router {
           if (outgoing.destroyed) callback()
           else outgoing.once('close', callback)
         },
-      })
+        effect: NEW_EFFECT,
+      }
+      const isKeyed = access.creates === true && 'idempotency-key' in incoming.headers
+      answer = isKeyed
+        ? await once(exchange, handle, (problem) => dialect.render(problem, requestId))
+        : await handle(exchange)
     } catch (error) {
       const problem = asProblem(error)
       this.#report(problem, requestId, context.req.path)

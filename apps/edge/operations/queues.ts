@@ -9,11 +9,11 @@
  */
 import type { ConsumerInfo, StreamInfo } from '@nats-io/jetstream'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { CALLS, COMMANDS, DEAD, EVENTS } from '#events/streams.ts'
+import { CALLS, COMMANDS, DEAD, EVENTS, KEYS } from '#events/streams.ts'
 import { exposeGauge, type Observation } from '#runtime/telemetry-exposition.ts'
 
 const ASK_MS = 500
-const STREAMS = [COMMANDS, CALLS, EVENTS, DEAD]
+const STREAMS = [COMMANDS, CALLS, EVENTS, DEAD, KEYS]
 const CONSUMED = [COMMANDS, CALLS]
 
 /** Last projected sequence, by stream. */

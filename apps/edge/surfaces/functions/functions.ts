@@ -49,15 +49,20 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, { functions: value.map(functionView) }, staleness(fresh))
   })
 
-  router.on('POST /functions', async ({ incoming, cause, principal: { owner } }) => {
+  router.on('POST /functions', async ({ incoming, cause, effect, principal: { owner } }) => {
     const body = await readJson(incoming, maxBodyBytes)
     const definition = validInput(withoutNulls(body, OPTIONAL))
     requireCompilable(definition)
-    const function_id = await functionIds.take()
-    const data = { function_id, owner, definition }
-    const registered = await send<RegisterFunction>('function.register', data, cause)
-    const version = registered?.version ?? 1
-    return success(201, { function_id, version }, { location: `/functions/${function_id}` })
+    const function_id = await effect.newId(functionIds)
+    const isThere =
+      effect.before !== undefined &&
+      (await queries.find((db) => findFunction(db, owner, function_id))) !== undefined
+    if (!isThere) {
+      const data = { function_id, owner, definition }
+      await send<RegisterFunction>('function.register', data, cause)
+    }
+    const location = `/functions/${function_id}`
+    return success(201, { function_id, version: 1 }, { location })
   })
 
   router.on('GET /functions/:function_id', async (exchange) => {

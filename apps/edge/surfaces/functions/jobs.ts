@@ -9,6 +9,7 @@ import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
 import { requireExecute } from '../../access/principal.ts'
 import type { Agreement } from '../../agreement.ts'
+import type { BegunJobs } from '../../begun-jobs.ts'
 import type { Definitions } from '../../definitions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
@@ -30,25 +31,32 @@ export interface JobRoutesOptions {
   readonly definitions: Definitions
   readonly agreement: Agreement
   readonly invocations: Invocations
+  readonly begunJobs: BegunJobs
   readonly cancelJob: CancelJob
   readonly queries: Queries
   readonly maxBodyBytes: number
 }
 
 export function jobRoutes(router: Router, options: JobRoutesOptions): void {
-  const { definitions, agreement, invocations, cancelJob, queries, maxBodyBytes } = options
+  const { definitions, agreement, invocations, begunJobs, cancelJob } = options
+  const { queries, maxBodyBytes } = options
 
   router.on('POST /functions/:function_id/invoke', async (exchange) => {
     const { principal } = exchange
     const id = idOf(exchange, 'function_id')
     const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
     const event = parseJson(text)
-    agreement.requirePresence()
-    const defined = definitions.get(id, principal.owner)
-    requireExecute(principal, defined.definition.runtime)
-    defined.validateEvent?.(event, text.length)
     const prefer = parsePrefer(exchange.header('prefer'))
-    const invoked = await invocations.invoke(defined, event, prefer, exchange)
+    const invoke = () => {
+      agreement.requirePresence()
+      const defined = definitions.get(id, principal.owner)
+      requireExecute(principal, defined.definition.runtime)
+      defined.validateEvent?.(event, text.length)
+      return invocations.invoke(defined, event, prefer, exchange)
+    }
+    const isNew = exchange.effect.before === undefined
+    const begun = isNew ? undefined : await begunJobs.answer(principal.owner, prefer, exchange)
+    const invoked = begun ?? (await invoke())
     const applied = preferenceApplied(prefer)
     const preference = applied === undefined ? undefined : { 'preference-applied': applied }
     if (invoked.kind === 'ended') return success(200, endedJobView(invoked.end), preference)

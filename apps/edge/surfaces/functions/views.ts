@@ -7,7 +7,7 @@ import type { JobStatus } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
 import type { JobSummary } from '#projections/job-queries.ts'
-import type { AcceptedJob } from '../../invocations.ts'
+import type { AcceptedJob } from '../../invoked.ts'
 
 const BYTES_PER_MB = 1024 ** 2
 
