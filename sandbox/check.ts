@@ -10,15 +10,16 @@
  * 3. A second process stands beside the first, started when it is needed: a slow source holds up
  *    nobody while the other one is free.
  */
-import { type CheckResult, LIMITS, type RuntimeName, SandboxError } from './contract.ts'
+import { type CheckResult, type InterpretedName, LIMITS, SandboxError } from './contract.ts'
 import { encodeFrame, frameType } from './frames.ts'
+import { Lanes } from './lanes.ts'
 import { LogBuffer } from './logs.ts'
 import { position } from './outcome.ts'
 import type { SandboxProcess } from './process.ts'
 
 /** Parsing takes milliseconds; python's compiler needs seconds for a source of a megabyte. */
 const PARSE_TIMEOUT_MS = 1000
-const PARSE_TIMEOUT_MS_PER_MIB: Readonly<Record<RuntimeName, number>> = {
+const PARSE_TIMEOUT_MS_PER_MIB: Readonly<Record<InterpretedName, number>> = {
   python: 6000,
   nodejs: 500,
 }
@@ -31,56 +32,29 @@ interface Lane {
 }
 
 export class Checker {
-  readonly #runtime: RuntimeName
+  readonly #runtime: InterpretedName
   readonly #start: () => SandboxProcess
-  readonly #free: Lane[] = Array.from({ length: LANES }, () => ({ process: undefined }))
-  readonly #waiting = new Set<(lane: Lane) => void>()
+  readonly #lanes = new Lanes(Array.from({ length: LANES }, (): Lane => ({ process: undefined })))
   #closed = false
 
-  constructor(runtime: RuntimeName, start: () => SandboxProcess) {
+  constructor(runtime: InterpretedName, start: () => SandboxProcess) {
     this.#runtime = runtime
     this.#start = start
   }
 
   /** A check whose signal is aborted while it waits is not begun. */
   async check(code: string, signal?: AbortSignal): Promise<CheckResult> {
-    signal?.throwIfAborted()
-    const lane = this.#free.pop() ?? (await this.#turn(signal))
+    const lane = await this.#lanes.take(signal)
     try {
       return await this.#parse(lane, code)
     } finally {
-      this.#handOn(lane)
+      this.#lanes.handOn(lane)
     }
   }
 
   /** Whoever waits is told so by the process that it gets no more. */
   close(): void {
     this.#closed = true
-  }
-
-  #turn(signal: AbortSignal | undefined): Promise<Lane> {
-    return new Promise((resolve, reject) => {
-      const give = (lane: Lane) => {
-        signal?.removeEventListener('abort', leave)
-        resolve(lane)
-      }
-      const leave = () => {
-        this.#waiting.delete(give)
-        reject(signal?.reason as Error)
-      }
-      signal?.addEventListener('abort', leave, { once: true })
-      this.#waiting.add(give)
-    })
-  }
-
-  #handOn(lane: Lane): void {
-    const [next] = this.#waiting
-    if (next === undefined) {
-      this.#free.push(lane)
-      return
-    }
-    this.#waiting.delete(next)
-    next(lane)
   }
 
   async #parse(lane: Lane, code: string): Promise<CheckResult> {
@@ -122,7 +96,7 @@ export class Checker {
 
 const closedError = () => new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed.')
 
-export type Checkers = Readonly<Record<RuntimeName, Checker>>
+export type Checkers = Readonly<Record<InterpretedName, Checker>>
 
 function readCheck(text: string): CheckResult {
   const fields = JSON.parse(text) as Record<string, unknown>

@@ -4,12 +4,11 @@
  * Invariants:
  * 1. Nothing is mounted that is not listed: no /proc (it shows bubblewrap's own arguments), no
  *    /dev (a writable RAM disk), no /etc. The root is read-only once everything is in place.
- * 2. /tmp exists only where a memory cgroup bounds it, because nothing else bounds its inodes.
+ * 2. A function has /tmp only where a memory cgroup bounds it: nothing else bounds its inodes.
  * 3. The interpreter is process 1 of its namespace: one pid to freeze and to kill, and signals
  *    that it sends to itself or to everybody reach nobody.
  */
-import type { Interpreter } from './interpreters.ts'
-import { LIMITS } from './contract.ts'
+import type { Bind } from './interpreters.ts'
 import { markArguments } from './host.ts'
 
 /** Where the launcher finds each descriptor; `process.ts` passes them in this order. */
@@ -22,26 +21,45 @@ const STACK_BYTES = 8 * 1024 * 1024
 
 export interface Confinement {
   readonly bwrapPath: string
-  readonly interpreter: Interpreter
+  readonly command: string
   readonly arguments: readonly string[]
+  readonly binds: readonly Bind[]
   readonly environment: Readonly<Record<string, string>>
-  readonly hasTmp: boolean
+  /** The size of /tmp; 0 for none. */
+  readonly tmpBytes: number
   /** Names the host that it belongs to. */
   readonly mark: string
-  /** RLIMIT_DATA from the start, where the interpreter cannot set it by itself. */
+  readonly limits?: ProcessLimits
+}
+
+/** For each process by itself, from its start. */
+export interface ProcessLimits {
+  /** Where the interpreter cannot set it by itself. */
   readonly dataBytes?: number | undefined
+  readonly addressBytes?: number
+  readonly cpuSeconds?: number
+  readonly openFiles?: number
 }
 
 /** A shell sets the limits and is replaced by bubblewrap: it has `ulimit` wherever there is a sh. */
-function limitsScript(dataBytes: number | undefined): string {
-  const limits = ['ulimit -c 0', `ulimit -n ${OPEN_FILES}`, `ulimit -f ${FILE_BYTES / 512}`]
-  limits.push(`ulimit -s ${STACK_BYTES / 1024}`)
-  if (dataBytes !== undefined) limits.push(`ulimit -d ${Math.floor(dataBytes / 1024)}`)
-  return `${limits.join(' && ')} && exec "$0" "$@"`
+function limitsScript(limits: ProcessLimits): string {
+  const { dataBytes, addressBytes, cpuSeconds, openFiles = OPEN_FILES } = limits
+  const kib = (bytes: number) => Math.floor(bytes / 1024)
+  return [
+    ...['ulimit -c 0', `ulimit -n ${openFiles}`, `ulimit -f ${FILE_BYTES / 512}`],
+    `ulimit -s ${kib(STACK_BYTES)}`,
+    ...(dataBytes === undefined ? [] : [`ulimit -d ${kib(dataBytes)}`]),
+    ...(addressBytes === undefined ? [] : [`ulimit -v ${kib(addressBytes)}`]),
+    // The first one is told apart from a kill by somebody else, the second one cannot be ignored.
+    ...(cpuSeconds === undefined
+      ? []
+      : [`ulimit -S -t ${cpuSeconds}`, `ulimit -H -t ${cpuSeconds + 1}`]),
+    'exec "$0" "$@"',
+  ].join(' && ')
 }
 
 export function confine(confinement: Confinement): { command: string; args: string[] } {
-  const { bwrapPath, interpreter, hasTmp, dataBytes } = confinement
+  const { bwrapPath, binds, tmpBytes, limits = {} } = confinement
   const bwrap = [
     ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts'],
     ...['--unshare-cgroup-try', '--disable-userns', '--as-pid-1'],
@@ -49,14 +67,14 @@ export function confine(confinement: Confinement): { command: string; args: stri
     ...['--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
     ...Object.entries(confinement.environment).flatMap((entry) => ['--setenv', ...entry]),
     ...markArguments(confinement.mark),
-    ...interpreter.binds.flatMap(([source, target]) => ['--ro-bind', source, target]),
+    ...binds.flatMap(([source, target]) => ['--ro-bind', source, target]),
     ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
-    ...(hasTmp
-      ? ['--perms', '0700', '--size', String(LIMITS.tmpBytes), '--tmpfs', '/tmp', '--chdir', '/tmp']
+    ...(tmpBytes > 0
+      ? ['--perms', '0700', '--size', String(tmpBytes), '--tmpfs', '/tmp', '--chdir', '/tmp']
       : ['--chdir', '/']),
     ...['--remount-ro', '/'],
     ...['--seccomp', String(fd.filter), '--info-fd', String(fd.info)],
-    ...['--', interpreter.command, ...confinement.arguments],
+    ...['--', confinement.command, ...confinement.arguments],
   ]
-  return { command: '/bin/sh', args: ['-c', limitsScript(dataBytes), bwrapPath, ...bwrap] }
+  return { command: '/bin/sh', args: ['-c', limitsScript(limits), bwrapPath, ...bwrap] }
 }

@@ -10,7 +10,10 @@
  * 4. When a run ends by time, memory or output limit, or breaks the protocol, its process is gone.
  */
 
-export type RuntimeName = 'python' | 'nodejs'
+export type RuntimeName = 'python' | 'nodejs' | 'rust'
+
+/** Those whose source is read at run time; the others are compiled. */
+export type InterpretedName = Exclude<RuntimeName, 'rust'>
 
 /** `full`: namespaces, seccomp, rlimits and cgroups. `user`: the same without cgroups. */
 export type SandboxLevel = 'full' | 'user' | 'unavailable'
@@ -95,7 +98,7 @@ export interface RunResult {
   readonly logsTruncated: boolean
 }
 
-/** What a source check found: `ok`, or where the source does not parse or defines no handler. */
+/** What a source check found: `ok`, or where the source is not a program or defines no handler. */
 export type CheckResult =
   | { readonly ok: true }
   | {
@@ -125,7 +128,7 @@ export interface Sandbox {
   start(): Promise<void>
   run(run: Run): Promise<RunResult>
   /**
-   * Parses the source inside the sandbox without running it. Aborted while it waits for its turn,
+   * Parses the source inside the sandbox without running it, or compiles it. Aborted while it waits for its turn,
    * it is not begun, and `check` rejects with the signal's reason.
    */
   check(runtime: RuntimeName, code: string, signal?: AbortSignal): Promise<CheckResult>

@@ -4,12 +4,14 @@
  * A benchmark puts it beside `Sandbox.run`: the same confinement, channel and interpreter, but no
  * user code, no JSON, no log, no pool.
  */
+import { Compiler } from './compile.ts'
 import type { RuntimeName } from './contract.ts'
 import { encodeFrame, frameType } from './frames.ts'
-import { layGround, startProcess } from './ground.ts'
+import { type Ground, layGround, startProcess } from './ground.ts'
 import { LogBuffer } from './logs.ts'
 import { resolveOptions, type SandboxOptions } from './options.ts'
 import { launches } from './runtimes/launch.ts'
+import type { Slot } from './slots.ts'
 
 const MEMORY_MB = 128
 const TIMEOUT_MS = 10_000
@@ -20,11 +22,12 @@ export interface Echo extends AsyncDisposable {
 
 export async function startEcho(options: SandboxOptions, runtime: RuntimeName): Promise<Echo> {
   const ground = await layGround(resolveOptions(options))
+  const { echoPath, isCompiled } = launches[runtime]
   const process = startProcess(ground, {
     runtime,
+    ...(isCompiled ? { slot: await compiled(ground, echoPath) } : { runnerPath: echoPath }),
     memoryMb: MEMORY_MB,
     baseDataBytes: undefined,
-    runnerPath: launches[runtime].echoPath,
     onTrouble: () => undefined,
   })
   await process.ready
@@ -43,4 +46,13 @@ export async function startEcho(options: SandboxOptions, runtime: RuntimeName): 
       await ground.cgroups?.remove()
     },
   }
+}
+
+async function compiled(ground: Ground, preludePath: string): Promise<Slot> {
+  if (ground.toolchain instanceof Error) throw ground.toolchain
+  const onTrouble = () => undefined
+  const compiler = new Compiler(ground, ground.toolchain, { preludePath, onTrouble })
+  const path = await compiler.program('')
+  const nothing = () => Promise.resolve()
+  return { command: '/echo', binds: [[path, '/echo']], fill: nothing, remove: nothing }
 }

@@ -16,6 +16,7 @@ export const frameType = {
   load: 1,
   call: 2,
   check: 3,
+  enter: 4,
   ready: 17,
   result: 18,
   error: 19,

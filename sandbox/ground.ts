@@ -5,19 +5,28 @@
  * 1. Settled once at start; what cannot be settled is a reason that a person can act on.
  * 2. Started as root, the sandbox runs under a uid that owns nothing; otherwise under our own.
  */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { mkdir, rename, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { CgroupRoot } from './cgroup.ts'
 import { confine } from './confinement.ts'
-import type { RuntimeName, SandboxLevel } from './contract.ts'
+import { type InterpretedName, LIMITS, type RuntimeName, type SandboxLevel } from './contract.ts'
 import { endOrphans, hostMark } from './host.ts'
-import { findNode, findPython, type Interpreter, type SandboxUser } from './interpreters.ts'
+import {
+  type Bind,
+  findNode,
+  findPython,
+  type Interpreter,
+  type SandboxUser,
+} from './interpreters.ts'
 import type { ResolvedOptions } from './options.ts'
 import { SandboxProcess } from './process.ts'
 import { launches } from './runtimes/launch.ts'
-import { assembleFilter } from './seccomp.ts'
+import { assembleFilter, type Filtered, filtered } from './seccomp.ts'
+import type { Slot } from './slots.ts'
+import { findToolchain, type Toolchain } from './toolchain.ts'
 
 const SANDBOX_USER: SandboxUser = { uid: 61_000, gid: 61_000 }
+const NOTHING = '/dev/null'
 const MIB = 1024 * 1024
 /** Between V8's own heap limit and the rlimit, so that V8 notices first. */
 const DATA_HEADROOM_BYTES = 32 * MIB
@@ -27,9 +36,11 @@ export interface Ground {
   /** Why the level is not `full`. */
   readonly reason: string | undefined
   readonly cgroups: CgroupRoot | undefined
-  readonly interpreters: Readonly<Record<RuntimeName, Interpreter | Error>>
+  readonly interpreters: Readonly<Record<InterpretedName, Interpreter | Error>>
+  /** What compiles rust. */
+  readonly toolchain: Toolchain | Error
   readonly bwrapPath: string
-  readonly filterPath: string
+  readonly filterPaths: Readonly<Record<Filtered, string>>
   readonly runnerPaths: Readonly<Record<RuntimeName, string>>
   readonly user: SandboxUser | undefined
   readonly mark: string
@@ -40,45 +51,54 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
   if (bwrapPath === undefined) {
     throw new Error('bubblewrap is not installed: apt-get install bubblewrap')
   }
-  if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
-    throw new Error(
-      `the sandbox knows Linux on x64 and arm64, not ${process.platform} on ${process.arch}`,
-    )
+  const { platform, arch } = process
+  if (platform !== 'linux' || (arch !== 'x64' && arch !== 'arm64')) {
+    throw new Error(`the sandbox knows Linux on x64 and arm64, not ${platform} on ${arch}`)
   }
   const user = process.getuid?.() === 0 ? SANDBOX_USER : undefined
-  const find = { nodePath: options.nodePath, pythonPath: options.pythonPath, cacheDir, user }
-  const [filterPath, pythonRunner, nodejsRunner, python, nodejs, cgroups, mark] = await Promise.all(
-    [
-      writeCached(cacheDir, `seccomp-${process.arch}.bpf`, assembleFilter(process.arch)),
-      writeRunner(cacheDir, 'python'),
-      writeRunner(cacheDir, 'nodejs'),
-      findPython(find).catch(asError),
-      findNode(find).catch(asError),
-      options.level === 'user' ? 'it was asked for' : CgroupRoot.open(),
-      hostMark(),
-      endOrphans(),
-    ],
-  )
+  const { nodePath, pythonPath, rustcPath } = options
+  const find = { nodePath, pythonPath, rustcPath, cacheDir, user }
+  const [filterPaths, runnerPaths, python, nodejs, toolchain, cgroups, mark] = await Promise.all([
+    recordOf(keysOf(filtered), (who) =>
+      writeCached(cacheDir, `seccomp-${arch}-${who}.bpf`, assembleFilter(arch, who)),
+    ),
+    recordOf(keysOf(launches), async (runtime) =>
+      writeCached(cacheDir, `runner-${runtime}`, Buffer.from(await launches[runtime].runner())),
+    ),
+    findPython(find).catch(asError),
+    findNode(find).catch(asError),
+    findToolchain(find).catch(asError),
+    options.level === 'user' ? 'it was asked for' : CgroupRoot.open(),
+    hostMark(),
+    endOrphans(),
+  ])
   const isFull = typeof cgroups !== 'string'
   return {
     level: isFull ? 'full' : 'user',
     reason: isFull ? undefined : cgroups,
     cgroups: isFull ? cgroups : undefined,
     interpreters: { python, nodejs },
-    runnerPaths: { python: pythonRunner, nodejs: nodejsRunner },
+    toolchain,
+    runnerPaths,
     bwrapPath,
-    filterPath,
+    filterPaths,
     user,
     mark,
   }
 }
 
-const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)))
+const keysOf = <K extends string>(record: Readonly<Record<K, unknown>>) =>
+  Object.keys(record) as K[]
 
-async function writeRunner(cacheDir: string, runtime: RuntimeName): Promise<string> {
-  const parts = await Promise.all(launches[runtime].runnerParts.map((part) => readFile(part)))
-  return writeCached(cacheDir, `runner-${runtime}`, Buffer.concat(parts))
+async function recordOf<K extends string>(
+  keys: readonly K[],
+  make: (key: K) => Promise<string>,
+): Promise<Record<K, string>> {
+  const entries = keys.map(async (key) => [key, await make(key)] as const)
+  return Object.fromEntries(await Promise.all(entries)) as Record<K, string>
 }
+
+const asError = (error: unknown) => (error instanceof Error ? error : new Error(String(error)))
 
 /** Replaced in one step: another host may be reading it. */
 async function writeCached(cacheDir: string, name: string, bytes: Buffer): Promise<string> {
@@ -95,38 +115,56 @@ export interface StartOptions {
   readonly memoryMb: number
   /** What the interpreter maps by itself; undefined while that is being measured. */
   readonly baseDataBytes: number | undefined
+  /** Of what is compiled. */
+  readonly slot?: Slot | undefined
   readonly runnerPath?: string
   readonly onTrouble: (error: unknown) => void
 }
 
 /** Starts one confined process; with `memoryMb` as the size of what it can be told later. */
 export function startProcess(ground: Ground, options: StartOptions): SandboxProcess {
-  const interpreter = ground.interpreters[options.runtime]
-  if (interpreter instanceof Error) throw interpreter
-  const launch = launches[options.runtime]
+  const { runtime, slot, memoryMb } = options
   const { cgroups } = ground
-  // Python bounds itself when it learns its function's limit; V8 must be bounded from outside.
+  const { command, binds } = executableOf(ground, runtime, slot)
+  const launch = launches[runtime]
+  // The others bound themselves when they learn their function's limit; V8 must be bounded from
+  // outside.
   const dataBytes =
-    options.runtime === 'nodejs' && options.baseDataBytes !== undefined
-      ? options.baseDataBytes + options.memoryMb * MIB + DATA_HEADROOM_BYTES
+    runtime === 'nodejs' && options.baseDataBytes !== undefined
+      ? options.baseDataBytes + memoryMb * MIB + DATA_HEADROOM_BYTES
       : undefined
-  const { command, args } = confine({
+  const confined = confine({
     bwrapPath: ground.bwrapPath,
-    interpreter,
-    arguments: launch.arguments(options.memoryMb),
+    command,
+    binds,
+    arguments: launch.arguments(memoryMb),
     environment: launch.environment,
     mark: ground.mark,
-    hasTmp: ground.level === 'full',
-    dataBytes,
+    tmpBytes: ground.level === 'full' ? LIMITS.tmpBytes : 0,
+    limits: { dataBytes },
   })
   return new SandboxProcess({
-    command,
-    args,
+    ...confined,
     user: ground.user,
-    memoryMb: options.memoryMb,
-    runnerPath: options.runnerPath ?? ground.runnerPaths[options.runtime],
-    filterPath: ground.filterPath,
+    memoryMb,
+    runnerPath: options.runnerPath ?? (launch.isCompiled ? NOTHING : ground.runnerPaths[runtime]),
+    filterPath: ground.filterPaths.function,
     onTrouble: options.onTrouble,
+    ...(slot === undefined ? {} : { slot }),
     ...(cgroups === undefined ? {} : { cgroup: () => cgroups.create() }),
   })
+}
+
+function executableOf(
+  { interpreters }: Ground,
+  runtime: RuntimeName,
+  slot: Slot | undefined,
+): { readonly command: string; readonly binds: readonly Bind[] } {
+  if (runtime !== 'rust') {
+    const interpreter = interpreters[runtime]
+    if (interpreter instanceof Error) throw interpreter
+    return interpreter
+  }
+  if (slot === undefined) throw new Error('what is compiled is started in a slot')
+  return slot
 }

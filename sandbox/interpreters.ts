@@ -11,7 +11,6 @@ import { execFile, type ExecFileOptions } from 'node:child_process'
 import { copyFile, link, mkdir, readdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import type { RuntimeName } from './contract.ts'
 
 const execute = promisify(execFile)
 
@@ -20,12 +19,13 @@ export interface SandboxUser {
   readonly gid: number
 }
 
+/** [outside, inside], read-only. */
+export type Bind = readonly [source: string, target: string]
+
 export interface Interpreter {
-  readonly runtime: RuntimeName
   /** Where it is inside the sandbox. */
   readonly command: string
-  /** [outside, inside], read-only. */
-  readonly binds: readonly (readonly [source: string, target: string])[]
+  readonly binds: readonly Bind[]
   readonly version: string
 }
 
@@ -38,9 +38,11 @@ export interface InterpreterOptions {
 }
 
 const START_TIMEOUT_MS = 10_000
+/** Where root keeps what the sandbox's uid has to reach, if our own cache is closed to it. */
+export const SHARED_CACHE = '/var/cache/sluice'
 const OLDEST_NODE = 22
 
-function asUser(user: SandboxUser | undefined): ExecFileOptions & { encoding: 'utf8' } {
+export function asUser(user: SandboxUser | undefined): ExecFileOptions & { encoding: 'utf8' } {
   return {
     ...(user === undefined ? {} : { uid: user.uid, gid: user.gid }),
     cwd: '/',
@@ -74,7 +76,6 @@ export async function findPython(options: InterpreterOptions): Promise<Interpret
   ])
   const folders = [...new Set([stdlib, platform])]
   return {
-    runtime: 'python',
     command,
     version,
     binds: [[command, command], ...folders.map((each) => [each, each] as const), ...libraries],
@@ -93,7 +94,7 @@ export async function findNode(options: InterpreterOptions): Promise<Interpreter
       }
       const command = '/usr/bin/node'
       const binds = [[candidate, command] as const, ...(await sharedLibraries([candidate]))]
-      return { runtime: 'nodejs', command, version, binds }
+      return { command, version, binds }
     } catch {
       refusals.push(`${candidate} does not start for the sandbox's user`)
     }
@@ -109,7 +110,7 @@ async function* nodeCandidates(options: InterpreterOptions): AsyncGenerator<stri
   const own = await realpath(process.execPath)
   yield own
   if (options.user !== undefined) {
-    for (const folder of [options.cacheDir, '/var/cache/sluice']) {
+    for (const folder of [options.cacheDir, SHARED_CACHE]) {
       const copy = await placeCopy(own, folder).catch(() => undefined)
       if (copy !== undefined) yield copy
     }
@@ -131,7 +132,7 @@ async function placeCopy(binary: string, folder: string): Promise<string> {
 }
 
 /** Every shared library that the files need, with the loader, under the names they ask for. */
-async function sharedLibraries(files: readonly string[]): Promise<(readonly [string, string])[]> {
+export async function sharedLibraries(files: readonly string[]): Promise<Bind[]> {
   const { stdout } = await execute('ldd', [...files], {
     env: {},
     timeout: START_TIMEOUT_MS,

@@ -8,6 +8,8 @@ export interface SandboxOptions {
   readonly bwrapPath?: string
   readonly nodePath?: string
   readonly pythonPath?: string
+  /** rustc, or rustup's stand-in for it; default: the first `rustc` on PATH. */
+  readonly rustcPath?: string
   /** `user` forces the level that an ordinary user gets: no cgroups and no /tmp. */
   readonly level?: 'auto' | 'user'
   /** Spares kept per runtime. */
@@ -16,7 +18,7 @@ export interface SandboxOptions {
   readonly maxProcessesPerFunction?: number
   /** Processes altogether, spares included; beyond it the least recently used idle one goes. */
   readonly maxProcesses?: number
-  /** For the filter program, and for an interpreter that the sandbox's uid could not reach. */
+  /** For filters, for compiled programs, and for what the sandbox's uid could not reach. */
   readonly cacheDir: string
   readonly onEvent?: (what: string, fields: Record<string, unknown>) => void
 }
@@ -26,6 +28,8 @@ export interface ResolvedOptions {
   readonly bwrapPath: string | undefined
   readonly nodePath: string | undefined
   readonly pythonPath: string | undefined
+  /** Undefined: there is none. */
+  readonly rustcPath: string | undefined
   readonly level: 'auto' | 'user'
   readonly spares: number
   readonly maxProcessesPerFunction: number
@@ -45,6 +49,7 @@ export function resolveOptions(options: SandboxOptions): ResolvedOptions {
     bwrapPath: options.bwrapPath ?? onPath('bwrap'),
     nodePath: options.nodePath,
     pythonPath: options.pythonPath,
+    rustcPath: options.rustcPath ?? onPath('rustc'),
     level: options.level ?? 'auto',
     spares,
     maxProcessesPerFunction: perFunction,

@@ -242,9 +242,6 @@ export class Pool {
     waiter.wanting = false
     entry.wanting -= 1
     this.#wanting -= 1
-    const { key, code } = entry.kind
-    const isLast = !this.#wants.get(key)?.some(({ wanting }) => wanting)
-    if (code !== undefined && isLast) this.#wants.delete(key)
     this.#options.shelves.want(entry.kind, -1)
   }
 

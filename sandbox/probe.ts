@@ -44,6 +44,26 @@ module.exports = async () => ({
   '/proc': attempt(() => fs.readdirSync('/proc')),
 })
 `,
+  rust: `
+use std::{fs, io, os::raw::c_int, process::Command};
+extern "C" { fn socket(family: c_int, kind: c_int, protocol: c_int) -> c_int; }
+fn attempt<T>(reached: io::Result<T>) -> &'static str {
+    if reached.is_ok() { "reached" } else { "refused" }
+}
+fn opened(family: c_int) -> &'static str {
+    if unsafe { socket(family, 1, 0) } >= 0 { "reached" } else { "refused" }
+}
+fn handler(_event: Json) -> Result<Json, String> {
+    Ok(json!({
+        "an internet socket": opened(2),
+        "a vsock socket": opened(40),
+        "another process": attempt(Command::new("/function").spawn()),
+        "the root folder": attempt(fs::write("/probe", "")),
+        "/etc/passwd": attempt(fs::read("/etc/passwd")),
+        "/proc": attempt(fs::read_dir("/proc")),
+    }))
+}
+`,
 }
 
 /** What a probe reached, or undefined if nothing. */

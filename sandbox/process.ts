@@ -59,6 +59,7 @@ export class SandboxProcess {
   cgroup: Cgroup | undefined
   calls = 0
 
+  readonly #slot: SpawnOptions['slot']
   readonly #child: ChildProcess
   readonly #control: Socket
   #group: Promise<Cgroup> | undefined
@@ -77,6 +78,7 @@ export class SandboxProcess {
     const closed = Promise.withResolvers<Death>()
     this.closed = closed.promise
     this.#settleDeath = closed.resolve
+    this.#slot = options.slot
     const spawned = spawnConfined(options)
     this.#child = spawned.child
     this.#control = spawned.control
@@ -152,6 +154,11 @@ export class SandboxProcess {
     } finally {
       clearTimeout(tooSlow)
     }
+  }
+
+  /** Before its first call: what is compiled needs its program, which may take a compile. */
+  async admit(code: string): Promise<void> {
+    await this.#slot?.fill(code)
   }
 
   /** Sends a frame (made with the id given) and waits for its answer or for the end. */
@@ -250,7 +257,7 @@ export class SandboxProcess {
   #listenToOutput(stream: 'stdout' | 'stderr', socket: Socket): void {
     let betweenCalls = 0
     socket.on('data', (chunk: Buffer) => {
-      if (stream === 'stderr' && chunk.includes('out of memory')) this.#saidOutOfMemory = true
+      if (stream === 'stderr' && saysOutOfMemory(chunk)) this.#saidOutOfMemory = true
       if (this.#state === 'preparing') return this.#setupOutput.add(stream, chunk)
       const logs = this.#call?.logs
       if (logs === undefined) {
@@ -283,6 +290,7 @@ export class SandboxProcess {
     // It may end while its group is still being made.
     const group = await this.#group?.catch(() => undefined)
     await group?.remove()
+    await this.#slot?.remove()
   }
 
   #finishDeath(end: Omit<Death, 'cause'>): void {
@@ -299,6 +307,10 @@ export class SandboxProcess {
     this.#settleDeath(death)
   }
 }
+
+/** V8's and rust's last words. */
+const saysOutOfMemory = (chunk: Buffer) =>
+  chunk.includes('out of memory') || chunk.includes('memory allocation of')
 
 /** Never 0, which is the id of READY. */
 function nextId(): number {

@@ -9,8 +9,10 @@
  * Siblings: `ground.ts` what the machine offers, `shelf.ts` spares, `pool.ts` who runs where.
  */
 import { Checker, type Checkers } from './check.ts'
+import { Compiler } from './compile.ts'
 import {
   type CheckResult,
+  type InterpretedName,
   LIMITS,
   type Program,
   type Run,
@@ -27,8 +29,10 @@ import { adviceFor, probes, readProbe } from './probe.ts'
 import type { SandboxProcess } from './process.ts'
 import { serve } from './serve.ts'
 import { Shelves } from './shelf.ts'
+import { Slots } from './slots.ts'
 
-const runtimeNames = ['python', 'nodejs'] as const satisfies readonly RuntimeName[]
+const interpretedNames = ['python', 'nodejs'] as const satisfies readonly InterpretedName[]
+const runtimeNames = [...interpretedNames, 'rust'] as const satisfies readonly RuntimeName[]
 const PROBE_TIMEOUT_MS = 10_000
 
 export function createSandbox(options: SandboxOptions): Sandbox {
@@ -48,11 +52,14 @@ class ProcessSandbox implements Sandbox {
   readonly #runtimes: Record<RuntimeName, { ok: boolean; reason?: string }> = {
     python: { ok: false, reason: 'the sandbox has not been started' },
     nodejs: { ok: false, reason: 'the sandbox has not been started' },
+    rust: { ok: false, reason: 'the sandbox has not been started' },
   }
   readonly #baseDataBytes: Partial<Record<RuntimeName, number>> = {}
   #starting: Promise<void> | undefined
   #closing: Promise<void> | undefined
   #ground: Ground | undefined
+  #compiler: Compiler | undefined
+  #slots: Slots | undefined
   #running: Running | undefined
   #reason = 'the sandbox has not been started'
   #started = 0
@@ -72,7 +79,9 @@ class ProcessSandbox implements Sandbox {
   }
 
   async check(runtime: RuntimeName, code: string, signal?: AbortSignal): Promise<CheckResult> {
-    return this.#usable(runtime).checkers[runtime].check(code, signal)
+    const { checkers } = this.#usable(runtime)
+    const checker = runtime === 'rust' ? this.#compiler : checkers[runtime]
+    return (checker as Checker | Compiler).check(code, signal)
   }
 
   stats(): SandboxStats {
@@ -97,7 +106,7 @@ class ProcessSandbox implements Sandbox {
 
   #usable(runtime: RuntimeName): Running {
     if (this.#closing !== undefined) {
-      throw new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed.')
+      throw closedError()
     }
     if (this.#running === undefined) throw new SandboxError('SANDBOX_UNAVAILABLE', this.#reason)
     const { ok, reason } = this.#runtimes[runtime]
@@ -133,10 +142,12 @@ class ProcessSandbox implements Sandbox {
       this.#runtimes[runtime] = { ok: false, reason }
       this.#options.onEvent('runtime-unusable', { runtime, reason })
     }
-    const interpreter = ground.interpreters[runtime]
-    if (interpreter instanceof Error) return refuse(interpreter.message)
-    const process = this.#startProcess(ground, runtime, LIMITS.memoryMbDefault)
+    const needed = runtime === 'rust' ? ground.toolchain : ground.interpreters[runtime]
+    if (needed instanceof Error) return refuse(needed.message)
+    let process: SandboxProcess | undefined
     try {
+      if (runtime === 'rust') await this.#prepareRust(ground)
+      process = this.#startProcess(ground, runtime, LIMITS.memoryMbDefault)
       await process.ready
       this.#baseDataBytes[runtime] = process.base.dataBytes
       const { result } = await serve(process, probeRun(runtime))
@@ -147,8 +158,17 @@ class ProcessSandbox implements Sandbox {
     } catch (error) {
       refuse(adviceFor(error instanceof Error ? error.message : String(error)))
     } finally {
-      process.kill('retired')
+      process?.kill('retired')
     }
+  }
+
+  /** What compiles, and the program that each spare waits in. */
+  async #prepareRust(ground: Ground): Promise<void> {
+    const { toolchain } = ground
+    if (toolchain instanceof Error) throw toolchain
+    const onTrouble = (error: unknown) => this.#onTrouble(error)
+    this.#compiler = new Compiler(ground, toolchain, { onTrouble })
+    this.#slots = await Slots.open(ground, toolchain, this.#compiler)
   }
 
   async #fill(ground: Ground, usable: readonly RuntimeName[]): Promise<void> {
@@ -178,7 +198,7 @@ class ProcessSandbox implements Sandbox {
       onKill: (why, { functionId, version }) =>
         this.#options.onEvent('process-ended', { why, functionId, version }),
     })
-    const checker = (runtime: RuntimeName) =>
+    const checker = (runtime: InterpretedName) =>
       new Checker(runtime, () => this.#startProcess(ground, runtime, LIMITS.memoryMbDefault))
     const checkers = { python: checker('python'), nodejs: checker('nodejs') }
     this.#running = { ground, shelves, pool, checkers }
@@ -188,15 +208,17 @@ class ProcessSandbox implements Sandbox {
     }
   }
 
+  #onTrouble(error: unknown): void {
+    this.#options.onEvent('left-behind', { reason: error instanceof Error ? error.message : '' })
+  }
+
   #startProcess(ground: Ground, runtime: RuntimeName, memoryMb: number): SandboxProcess {
     const process = startProcess(ground, {
       runtime,
       memoryMb,
+      slot: runtime === 'rust' ? this.#slots?.make() : undefined,
       baseDataBytes: this.#baseDataBytes[runtime],
-      onTrouble: (error) =>
-        this.#options.onEvent('left-behind', {
-          reason: error instanceof Error ? error.message : '',
-        }),
+      onTrouble: (error) => this.#onTrouble(error),
     })
     this.#started += 1
     this.#processes.add(process)
@@ -219,15 +241,19 @@ class ProcessSandbox implements Sandbox {
 
   async #close(): Promise<void> {
     await this.#starting
+    await this.#compiler?.close()
     this.#running?.pool.close()
     this.#running?.shelves.close()
-    for (const runtime of runtimeNames) this.#running?.checkers[runtime].close()
+    for (const runtime of interpretedNames) this.#running?.checkers[runtime].close()
     const processes = [...this.#processes]
     for (const process of processes) process.kill('closing')
     await Promise.all(processes.map((process) => process.removed.catch(() => {})))
+    await this.#slots?.close()
     await this.#ground?.cgroups?.remove()
   }
 }
+
+const closedError = () => new SandboxError('SANDBOX_CLOSED', 'The sandbox was closed.')
 
 function probeRun(runtime: RuntimeName): Run {
   const program: Program = {

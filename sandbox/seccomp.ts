@@ -5,7 +5,8 @@
  * 1. A foreign architecture (or the x32 interface of x86-64) kills the process: its numbers mean
  *    other calls.
  * 2. A function is exactly one process: no fork, `clone` makes threads only, and `clone3`, whose
- *    flags the filter cannot see, does not exist (the C library then falls back to `clone`).
+ *    flags the filter cannot see, does not exist (the C library then falls back to `clone`). Only a
+ *    compiler, which has to start its linker and runs nobody's code, may make processes.
  * 3. Sockets are local only. Network namespaces do not cover every family (vsock), the filter does.
  * 4. The parent-death signal cannot be switched off: the sandbox dies with its host.
  *
@@ -14,6 +15,14 @@
 import { denied, judged, newestKnown } from './syscall-numbers.ts'
 
 export type FilterArch = 'x64' | 'arm64'
+
+/** Who is filtered, and what that one may do which others may not. */
+export const filtered = {
+  function: { mayFork: false },
+  compiler: { mayFork: true },
+} as const
+
+export type Filtered = keyof typeof filtered
 
 interface Instruction {
   readonly code: number
@@ -53,6 +62,9 @@ const MAP_GROWSDOWN = 0x100
 const MAP_HUGETLB = 0x40000
 const PR_SET_PDEATHSIG = 1
 
+/** Of the denied ones. */
+const forks: ReadonlySet<string> = new Set(['fork', 'vfork'])
+
 const op = (code: number, k: number, jt = 0, jf = 0): Instruction => ({ code, jt, jf, k })
 const load = (offset: number) => op(LD_ABS, offset)
 /** The low half of an argument; both architectures are little endian. */
@@ -72,8 +84,9 @@ const refuseValues = (argument: number, values: readonly number[], found: number
   ret(ALLOW),
 ]
 
-export function filterProgram(arch: FilterArch): Instruction[] {
+export function filterProgram(arch: FilterArch, who: Filtered = 'function'): Instruction[] {
   const column = arch === 'x64' ? 0 : 1
+  const { mayFork } = filtered[who]
   const localOnly = [loadArgument(0), op(JEQ, AF_UNIX, 0, 1), ret(ALLOW), ret(EAFNOSUPPORT)]
   return [
     load(4),
@@ -83,15 +96,16 @@ export function filterProgram(arch: FilterArch): Instruction[] {
     ...(arch === 'x64' ? [op(JGE, X32_BIT, 0, 1), ret(KILL)] : []),
     op(JGE, newestKnown + 1, 0, 1),
     ret(ENOSYS),
-    ...Object.values(denied).flatMap((numbers) => {
+    ...Object.entries(denied).flatMap(([name, numbers]) => {
       const number = numbers[column]
-      return number === null || number === undefined ? [] : when(number, [ret(EPERM)])
+      const isFine = number === null || number === undefined || (mayFork && forks.has(name))
+      return isFine ? [] : when(number, [ret(EPERM)])
     }),
     ...when(judged.clone3[column], [ret(ENOSYS)]),
     ...when(judged.clone[column], [
       loadArgument(0),
       op(JSET, CLONE_NEW, 2, 0),
-      op(JSET, CLONE_THREAD, 0, 1),
+      op(JSET, CLONE_THREAD, 0, mayFork ? 0 : 1),
       ret(ALLOW),
       ret(EPERM),
     ]),
@@ -117,8 +131,8 @@ export function filterProgram(arch: FilterArch): Instruction[] {
 }
 
 /** The program as the kernel reads it: `struct sock_filter[]`, 8 bytes each. */
-export function assembleFilter(arch: FilterArch): Buffer {
-  const program = filterProgram(arch)
+export function assembleFilter(arch: FilterArch, who: Filtered = 'function'): Buffer {
+  const program = filterProgram(arch, who)
   const bytes = Buffer.alloc(program.length * 8)
   program.forEach(({ code, jt, jf, k }, index) => {
     bytes.writeUInt16LE(code, index * 8)

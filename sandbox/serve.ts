@@ -2,11 +2,13 @@
  * Makes one call on a process: LOAD with the first one, then CALL, then what the answer means.
  *
  * Invariants:
- * 1. LOAD and CALL leave in one write.
+ * 1. LOAD and CALL leave in one write; before them goes ENTER, where a spare has to become the
+ *    function's own program first.
  * 2. A run that ends by time, memory or output, or that breaks the protocol, is answered when its
  *    process is gone (the caller ends it, if it is not `reusable`).
  */
-import type { Run, RunResult } from './contract.ts'
+import { CompileRefused } from './compile.ts'
+import { type Run, type RunResult, SandboxError } from './contract.ts'
 import { failureOf } from './death.ts'
 import { encodeCall, encodeFrame, frameType } from './frames.ts'
 import { LogBuffer } from './logs.ts'
@@ -28,7 +30,11 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
   const { program, signal } = run
   signal?.throwIfAborted()
   const cold = process.calls === 0
-  if (cold) process.cgroup?.limit(program.memoryMb)
+  if (cold) {
+    const refused = await admitted(process, run)
+    if (refused !== undefined) return refused
+    process.cgroup?.limit(program.memoryMb)
+  }
   const logs = new LogBuffer()
   const onAbort = () => process.kill('aborted')
   signal?.addEventListener('abort', onAbort, { once: true })
@@ -62,23 +68,51 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
   }
 }
 
+/** A source that is refused was compiled when it was registered, but by another compiler. */
+async function admitted(process: SandboxProcess, run: Run): Promise<Served | undefined> {
+  try {
+    await process.admit(run.program.code)
+  } catch (error) {
+    if (!(error instanceof CompileRefused)) throw error
+    const { message, place } = error
+    const failure = { code: 'RUNTIME_ERROR', message, ...place } as const
+    const usage = { durationMs: 0, cpuMs: 0, memoryBytes: 0, cold: true }
+    return {
+      result: result({ ok: false, error: failure }, usage, new LogBuffer()),
+      reusable: false,
+    }
+  }
+  run.signal?.throwIfAborted()
+  if (!process.alive) throw new SandboxError('SANDBOX_FAILED', 'The process has ended meanwhile.')
+  return undefined
+}
+
 function loadFrame(process: SandboxProcess, run: Run, id: number): Buffer {
-  const { program } = run
-  const { code, env, runtime } = program
-  const load = JSON.stringify({
-    code,
-    env,
-    ...(runtime === 'python' && pythonLimits(process, run)),
-  })
-  return encodeFrame(frameType.load, id, load)
+  const { code, env, runtime } = run.program
+  const limits = ownLimits(process, run)
+  switch (runtime) {
+    case 'python':
+      return encodeFrame(frameType.load, id, JSON.stringify({ code, env, ...limits }))
+    case 'nodejs':
+      return encodeFrame(frameType.load, id, JSON.stringify({ code, env }))
+    case 'rust': {
+      // As text, whose length the spare knows: it must not read into what comes behind it.
+      const { dataBytes, addressBytes } = limits
+      const enter = [dataBytes, addressBytes].map((bytes) => String(bytes).padStart(20, '0'))
+      return Buffer.concat([
+        encodeFrame(frameType.enter, id, enter.join('')),
+        encodeFrame(frameType.load, id, JSON.stringify({ env })),
+      ])
+    }
+  }
 }
 
 /**
- * RLIMIT_DATA is exact for what an allocator asks for, but ctypes knows ways around it: the stack
- * moved or split by mremap, or pages made read-only once they are written. The address space counts
- * them all.
+ * What python and a spare of rust set for themselves. RLIMIT_DATA is exact for what an allocator asks for, but
+ * whoever calls the C library knows ways around it: the stack moved or split by mremap, or pages
+ * made read-only once they are written. The address space counts them all.
  */
-function pythonLimits({ base }: SandboxProcess, { program }: Run) {
+function ownLimits({ base }: SandboxProcess, { program }: Run) {
   const memoryBytes = program.memoryMb * MIB
   return {
     dataBytes: base.dataBytes + memoryBytes,

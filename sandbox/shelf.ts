@@ -5,11 +5,9 @@
  * 1. What is taken never comes back.
  * 2. The default class of each runtime is always refilled; another memory class keeps one spare for
  *    a while after it was asked for, so that a function with its own limit starts cold only once.
- *    What is compiled has its code in it from the start: it is started when it is wanted, no sooner.
  * 3. Refilling waits a little after a claim: starting a child blocks the event loop for 1 to 2 ms,
  *    which the run that made the claim must not pay for.
  */
-import { hash } from 'node:crypto'
 import { LIMITS, type Program, type RuntimeName } from './contract.ts'
 import type { SandboxProcess } from './process.ts'
 import { launches } from './runtimes/launch.ts'
@@ -24,20 +22,12 @@ export interface SpareKind {
   readonly key: string
   readonly runtime: RuntimeName
   readonly memoryClassMb: number
-  /** Of a runtime whose processes are made of their source. */
-  readonly code?: string
 }
 
-export function kindOf({ runtime, memoryMb, code }: SpareNeed): SpareKind {
-  const { isCompiled, memoryClassOf } = launches[runtime]
-  const memoryClassMb = memoryClassOf(memoryMb)
-  const key = `${runtime} ${memoryClassMb}`
-  return isCompiled
-    ? { key: `${key} ${hash('sha256', code)}`, runtime, memoryClassMb, code }
-    : { key, runtime, memoryClassMb }
+export function kindOf({ runtime, memoryMb }: Pick<Program, 'runtime' | 'memoryMb'>): SpareKind {
+  const memoryClassMb = launches[runtime].memoryClassOf(memoryMb)
+  return { key: `${runtime} ${memoryClassMb}`, runtime, memoryClassMb }
 }
-
-type SpareNeed = Pick<Program, 'runtime' | 'memoryMb' | 'code'>
 
 interface Shelf {
   readonly kind: SpareKind
@@ -51,7 +41,7 @@ interface Shelf {
 
 export interface ShelvesOptions {
   readonly sparesPerRuntime: number
-  readonly start: (kind: SpareKind) => SandboxProcess | Promise<SandboxProcess>
+  readonly start: (kind: SpareKind) => SandboxProcess
   /** May another process be started? If not, it has tried to make room. */
   readonly makeRoom: () => boolean
   readonly onSpare: (kind: SpareKind) => void
@@ -67,8 +57,7 @@ export class Shelves {
   constructor(options: ShelvesOptions, runtimes: readonly RuntimeName[]) {
     this.#options = options
     for (const runtime of runtimes) {
-      if (launches[runtime].isCompiled) continue
-      this.#shelf(kindOf({ runtime, memoryMb: LIMITS.memoryMbDefault, code: '' }))
+      this.#shelf(kindOf({ runtime, memoryMb: LIMITS.memoryMbDefault }))
     }
   }
 
@@ -89,10 +78,7 @@ export class Shelves {
     shelf.lastAskedAt = performance.now()
     for (;;) {
       const spare = shelf.spares.pop()
-      if (spare === undefined) {
-        this.#forget(shelf)
-        return undefined
-      }
+      if (spare === undefined) return undefined
       if (!spare.alive) continue
       this.#refillSoon(shelf, REFILL_DELAY_MS)
       return spare
@@ -104,7 +90,6 @@ export class Shelves {
     const shelf = this.#shelf(kind)
     shelf.wanted += change
     if (change === 1) this.#refill(shelf)
-    else this.#forget(shelf)
   }
 
   /** Starts what is missing on each shelf, as far as there is room; does not wait for it. */
@@ -135,16 +120,8 @@ export class Shelves {
     return shelf
   }
 
-  /** There are as many kinds of what is compiled as there are sources. */
-  #forget({ kind, spares, starting, wanted }: Shelf): void {
-    if (kind.code === undefined || starting > 0 || wanted > 0) return
-    for (const spare of spares.splice(0)) spare.kill('retired')
-    this.#shelves.delete(kind.key)
-  }
-
   #target(shelf: Shelf): number {
-    const { runtime, memoryClassMb, code } = shelf.kind
-    if (code !== undefined) return 0
+    const { runtime, memoryClassMb } = shelf.kind
     if (memoryClassMb === launches[runtime].memoryClassOf(LIMITS.memoryMbDefault)) {
       return this.#options.sparesPerRuntime
     }
@@ -171,15 +148,15 @@ export class Shelves {
   #startOne(shelf: Shelf): void {
     const { kind } = shelf
     shelf.starting += 1
-    this.#ready(kind).then(
-      (spare) => {
+    const spare = this.#options.start(kind)
+    spare.ready.then(
+      () => {
         shelf.starting -= 1
         shelf.lastFailure = undefined
         shelf.spares.push(spare)
         // A spare that dies on the shelf is replaced.
         spare.closed.then(() => this.#drop(shelf, spare)).catch(() => {})
         this.#options.onSpare(kind)
-        this.#forget(shelf)
         this.#refill(shelf)
       },
       (error: unknown) => {
@@ -187,16 +164,9 @@ export class Shelves {
         if (this.#closed) return
         shelf.lastFailure = error instanceof Error ? error : new Error(String(error))
         this.#options.onFailure(kind, shelf.lastFailure)
-        this.#forget(shelf)
         this.#refillSoon(shelf, RETRY_DELAY_MS)
       },
     )
-  }
-
-  async #ready(kind: SpareKind): Promise<SandboxProcess> {
-    const spare = await this.#options.start(kind)
-    await spare.ready
-    return spare
   }
 
   #drop(shelf: Shelf, spare: SandboxProcess): void {

@@ -14,6 +14,7 @@ import type { Cgroup } from './cgroup.ts'
 import { fd } from './confinement.ts'
 import { inheritableDescriptors } from './host.ts'
 import type { SandboxUser } from './interpreters.ts'
+import type { Slot } from './slots.ts'
 
 /** User code yields to the platform: a busy function must not slow down who reads its answers. */
 const NICENESS = 5
@@ -26,6 +27,8 @@ export interface SpawnOptions {
   readonly user: SandboxUser | undefined
   readonly memoryMb: number
   readonly cgroup?: (() => Promise<Cgroup>) | undefined
+  /** Where its program is put before its first call; it goes when the process is gone. */
+  readonly slot?: Pick<Slot, 'fill' | 'remove'>
   /** Told of what went wrong after the process itself was gone. */
   readonly onTrouble?: (error: unknown) => void
 }

@@ -26,10 +26,11 @@ export interface Rig extends AsyncDisposable {
 
 export async function openRig(options: Partial<SandboxOptions> = {}): Promise<Rig> {
   const cacheDir = await mkdtemp(path.join(tmpdir(), 'sluice-sandbox-test-'))
-  const bwrapPath = process.env['SLUICE_BWRAP']
+  const { SLUICE_BWRAP: bwrapPath, SLUICE_RUSTC: rustcPath } = process.env
   const events: Rig['events'] = []
   const sandbox = createSandbox({
     ...(bwrapPath === undefined ? {} : { bwrapPath }),
+    ...(rustcPath === undefined ? {} : { rustcPath }),
     cacheDir,
     onEvent: (what, fields) => events.push({ what, fields }),
     ...options,
