@@ -18,7 +18,7 @@ export const LOCAL_OWNER = 'local'
 
 const closed = { additionalProperties: false } as const
 
-export const Runtime = Type.Enum(['python', 'nodejs'])
+export const Runtime = Type.Enum(['python', 'nodejs', 'rust'])
 export type Runtime = Static<typeof Runtime>
 
 export const ExecutionType = Type.Enum(['sync', 'async'])

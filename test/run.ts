@@ -19,6 +19,7 @@ import { provisionBubblewrap } from '../apps/local/provision/bubblewrap.ts'
 import { provisionNatsServer } from '../apps/local/provision/nats-server.ts'
 import { provisionPython } from '../apps/local/provision/python.ts'
 import { provisionRedisServer } from '../apps/local/provision/redis-server.ts'
+import { provisionRust } from '../apps/local/provision/rust.ts'
 import { start, stop } from '../apps/local/program.ts'
 import { processesOfRun, RUN_MARK } from './support/left-processes.ts'
 import { SHARED_SERVER, startPostgres } from './support/postgres.ts'
@@ -42,11 +43,13 @@ async function run(args: readonly string[]): Promise<number> {
   const options = { env: process.env, log }
 
   const directory = owned.use(await tempDir('run'))
-  const [nats, bwrap, python, redis, postgres] = await allOf([
+  const [nats, bwrap, python, redis, rustc, postgres] = await allOf([
     provisionNatsServer(options),
     provisionBubblewrap(options),
     provisionPython(options),
     provisionRedisServer(options),
+    // Without it the tests of rust fail and say why; the others run.
+    provisionRust(options).catch(() => undefined),
     startPostgres().then((server) => owned.use(server)),
   ])
   const temporary = await mkdtemp(join(directory.path, 't-'))
@@ -59,6 +62,7 @@ async function run(args: readonly string[]): Promise<number> {
     SLUICE_BWRAP: bwrap,
     SLUICE_PYTHON: python,
     SLUICE_REDIS_SERVER: redis,
+    SLUICE_RUSTC: rustc,
     [SHARED_SERVER]: postgres.url,
     [RUN_MARK]: mark,
   }

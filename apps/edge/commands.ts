@@ -17,7 +17,7 @@ import type { Agreement, Known } from './agreement.ts'
 import type { LogRoom } from './log-room.ts'
 import type { ReadModel } from './read-model.ts'
 
-const DECIDE_WITHIN_MS = 12_000
+const DECIDE_WITHIN_MS = 15_000
 /** The handler stops a little before the edge does, so that the two never disagree. */
 const MARGIN_MS = 2_000
 

@@ -34,7 +34,7 @@ import type { Log } from '#runtime/log.ts'
 import { untilDone } from '#runtime/retry.ts'
 
 const LIST_EVERY_MS = 30_000
-/** What lacks a runtime learns of new functions only by the list. */
+/** What lacks a runtime learns by the list that a function has changed its own. */
 const LIST_OFTEN_MS = 2_000
 
 export interface IntakeOptions {
@@ -68,6 +68,8 @@ export class Intake {
     const { ensureStreams } = this.#options
     if (runtimes.size === 0) return
     const onTrouble = log.warn
+    // The list will tell.
+    const onMissing = (error: unknown) => log.debug('durable_not_found', { error })
     for (const runtime of runtimes) {
       this.#others.push(
         consumeDurable(bus, {
@@ -94,8 +96,9 @@ export class Intake {
         maxMessages: 1_000,
         onMessage: ({ subject }) => {
           const event = parseFunctionEvent(subject)
-          // Which runtime it is, the list tells.
-          if (event?.fact === 'registered' && !lacksSome) this.#listen(event.functionId)
+          if (event?.fact !== 'registered') return
+          if (lacksSome) this.#listenIfOurs(event.functionId).catch(onMissing)
+          else this.#listen(event.functionId)
         },
         onTrouble,
       }),
@@ -114,6 +117,14 @@ export class Intake {
 
   get functions(): number {
     return this.#functions.size
+  }
+
+  /** Which runtime a function has, its durable says. */
+  async #listenIfOurs(functionId: number): Promise<void> {
+    const { bus, runtimes } = this.#options
+    const { config } = await bus.jsm.consumers.info(COMMANDS, functionDurableName(functionId))
+    const runtime = runtimeOfDurable(config)
+    if (runtime === undefined || runtimes.has(runtime)) this.#listen(functionId)
   }
 
   #listen(functionId: number): void {

@@ -31,7 +31,7 @@ const FINISH_WITHIN_MS = 4_000
 const HAND_BACK_AFTER_MS = 50
 /** Functions that all sleep may hold so many times the slots. */
 const CEILING_FACTOR = 8
-const RUNTIMES: readonly Runtime[] = ['python', 'nodejs']
+const RUNTIMES: readonly Runtime[] = ['python', 'nodejs', 'rust']
 
 interface Claimed extends Work {
   readonly message: JsMsg
@@ -49,6 +49,7 @@ async function serve(main: Main): Promise<void> {
     onEvent: (what, fields) => log.info(`sandbox_${what}`, { sandbox: fields }),
     ...(config.bwrapPath !== undefined && { bwrapPath: config.bwrapPath }),
     ...(config.pythonPath !== undefined && { pythonPath: config.pythonPath }),
+    ...(config.rustcPath !== undefined && { rustcPath: config.rustcPath }),
   })
   stack.defer(() => sandbox.close())
   await sandbox.start()

@@ -11,7 +11,8 @@ import { DEADLINE_HEADER, REPLY_HEADER } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
 import type { PresenceWatch } from '#runtime/presence.ts'
 
-const CHECK_TIMEOUT_MS = 8_000
+/** Parsing takes milliseconds. A compile may take eight seconds of a processor, and has to wait. */
+const CHECK_TIMEOUT_MS = 11_000
 
 export interface Source {
   readonly runtime: Runtime

@@ -21,6 +21,7 @@ import { provisionBubblewrap } from './provision/bubblewrap.ts'
 import type { Env } from './provision/ladder.ts'
 import { provisionNatsServer } from './provision/nats-server.ts'
 import { provisionPython } from './provision/python.ts'
+import { provisionRust } from './provision/rust.ts'
 import type { Program } from './program.ts'
 import { keptSecret } from './secret.ts'
 import { eventsBoundFor, natsServer, natsUrl } from './services/nats-server.ts'
@@ -70,11 +71,12 @@ export async function startPlatform(
 
   const servers: Supervised[] = []
   stack.defer(() => stopServers(servers))
-  const [nats, database, bwrap, python] = await allOf([
+  const [nats, database, bwrap, python, rustc] = await allOf([
     options.natsUrl ?? embedNats(options, servers),
     options.databaseUrl ?? embedPostgres(options, servers),
     unlessMissing(provisionBubblewrap({ env, log }), log),
     unlessMissing(provisionPython({ env, log }), log),
+    unlessMissing(provisionRust({ env, log }), log),
   ])
 
   const appEnv = {
@@ -88,6 +90,7 @@ export async function startPlatform(
     DATABASE_URL: database,
     SLUICE_BWRAP: bwrap,
     SLUICE_PYTHON: python,
+    SLUICE_RUSTC: rustc,
   }
   const apps: Supervised[] = []
   stack.defer(() => stopApps(apps))

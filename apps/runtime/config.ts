@@ -53,6 +53,7 @@ export interface Config extends AccessConfig {
   readonly maxStreamBytes: number
   readonly bwrapPath: string | undefined
   readonly pythonPath: string | undefined
+  readonly rustcPath: string | undefined
 }
 
 export function resolveConfig(env: Env): Config {
@@ -94,6 +95,7 @@ export function resolveConfig(env: Env): Config {
     maxStreamBytes: integer(env, 'MAX_STREAM_BYTES', DEFAULT_STREAM_BYTES, 1024 ** 2, 1024 ** 5),
     bwrapPath: text(env, 'SLUICE_BWRAP'),
     pythonPath: text(env, 'SLUICE_PYTHON'),
+    rustcPath: text(env, 'SLUICE_RUSTC'),
   })
 }
 

@@ -7,7 +7,12 @@ const LEVELS = ['unavailable', 'user', 'full'] as const
 type Runtime = 'nodejs' | 'python' | 'rust'
 
 export interface ExecutorsView {
-  readonly sandbox: { readonly level: (typeof LEVELS)[number]; readonly reason?: string }
+  readonly sandbox: {
+    readonly level: (typeof LEVELS)[number]
+    readonly reason?: string
+    /** Why a runtime cannot be used where it cannot, and what to do about it. */
+    readonly runtimes?: Readonly<Partial<Record<Runtime, string>>>
+  }
   readonly runtimes: Readonly<Record<Runtime, ComponentStatus>>
 }
 
@@ -15,7 +20,9 @@ export interface ExecutorsView {
 interface Said {
   readonly level?: unknown
   readonly reason?: unknown
-  readonly runtimes?: Readonly<Record<string, { readonly ok?: unknown } | undefined>>
+  readonly runtimes?: Readonly<
+    Record<string, { readonly ok?: unknown; readonly reason?: unknown } | undefined>
+  >
 }
 
 /** An executor announces `{ sandbox: <its sandbox's statistics> }`. */
@@ -26,7 +33,9 @@ export function viewExecutors(executors: readonly Presence[]): ExecutorsView {
     python: runtimeStatus(said, 'python'),
     rust: runtimeStatus(said, 'rust'),
   }
-  return { sandbox: weakest(said), runtimes }
+  const reasons = unusable(said)
+  const sandbox = weakest(said)
+  return { sandbox: reasons === undefined ? sandbox : { ...sandbox, runtimes: reasons }, runtimes }
 }
 
 /** A chain is as strong as its weakest link: code may run on any executor. */
@@ -39,8 +48,17 @@ function weakest(said: readonly Said[]): ExecutorsView['sandbox'] {
   return typeof reason === 'string' ? { level, reason } : { level }
 }
 
+function unusable(said: readonly Said[]): ExecutorsView['sandbox']['runtimes'] {
+  const reasons = said.flatMap(({ runtimes }) =>
+    Object.entries(runtimes ?? {}).flatMap(([name, state]) =>
+      state?.ok === false && typeof state.reason === 'string' ? [[name, state.reason]] : [],
+    ),
+  )
+  return reasons.length === 0 ? undefined : (Object.fromEntries(reasons) as Record<Runtime, string>)
+}
+
 function runtimeStatus(said: readonly Said[], runtime: Runtime): ComponentStatus {
-  // Nobody offers rust yet: not configured, which is not the same as broken.
+  // Executors of an older version do not know it: not configured, which is not the same as broken.
   const offered = said.some(({ runtimes }) => runtimes?.[runtime] !== undefined)
   if (!offered && runtime === 'rust') return 'disabled'
   const usable = said.filter(
