@@ -2,7 +2,7 @@
  * Redis, as something that edges share when it is there and do without when it is not.
  *
  * Invariants:
- * 1. A use costs at most `USE_TIMEOUT_MS`, once: the use that fails bypasses Redis for everybody
+ * 1. A use costs at most `timeoutMs`, once: the use that fails bypasses Redis for everybody
  *    until it answers again, which is tried in the background.
  * 2. It is up when it takes a write: one that is full, read-only or still loading is down too.
  * 3. The log has a line for each change, not for each use.
@@ -11,7 +11,7 @@
 import { Redis } from 'ioredis'
 import type { Log } from '#runtime/log.ts'
 
-const USE_TIMEOUT_MS = 100
+const TIMEOUT_MS = 100
 const CONNECT_TIMEOUT_MS = 1_000
 /** A connection on which questions find no answer for so long is opened anew. */
 const SILENT_MS = 2_000
@@ -24,6 +24,8 @@ const PROBE_TTL_MS = 1_000
 export interface RedisLinkOptions {
   readonly url: string
   readonly log: Log
+  /** For one answer; 100 by default. */
+  readonly timeoutMs?: number
 }
 
 type Scripts = Readonly<
@@ -33,6 +35,7 @@ type Scripts = Readonly<
 export class RedisLink implements AsyncDisposable {
   readonly #log: Log
   readonly #client: Redis
+  readonly #timeoutMs: number
   #isUp = false
   #isClosed = false
   /** What was said last: `up`, `down`, or what one use came to grief on. */
@@ -42,8 +45,9 @@ export class RedisLink implements AsyncDisposable {
   #checking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  private constructor({ url, log }: RedisLinkOptions) {
+  private constructor({ url, log, timeoutMs = TIMEOUT_MS }: RedisLinkOptions) {
     this.#log = log
+    this.#timeoutMs = timeoutMs
     this.#client = new Redis(url, {
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
@@ -74,7 +78,7 @@ export class RedisLink implements AsyncDisposable {
   async use<T>(action: (client: Redis) => Promise<T>): Promise<T | undefined> {
     if (!this.#isUp) return undefined
     try {
-      return await inTime(action(this.#client))
+      return await inTime(action(this.#client), this.#timeoutMs)
     } catch (error) {
       this.#doubt(error as Error)
       return undefined
@@ -100,7 +104,7 @@ export class RedisLink implements AsyncDisposable {
 
   /** Uses Redis, whatever was thought of it; rejects when it is down. */
   async probe(): Promise<void> {
-    await inTime(this.#client.set(PROBE_KEY, '1', 'PX', PROBE_TTL_MS))
+    await inTime(this.#client.set(PROBE_KEY, '1', 'PX', PROBE_TTL_MS), this.#timeoutMs)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -147,10 +151,10 @@ export class RedisLink implements AsyncDisposable {
  * A process that was held up finds its timers due before it has read what came in time, so the
  * verdict waits until it has looked once. (The client's own time-out does not.)
  */
-function inTime<T>(answer: Promise<T>): Promise<T> {
+function inTime<T>(answer: Promise<T>, timeoutMs: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = () => reject(new Error(`Redis did not answer within ${USE_TIMEOUT_MS} ms`))
-    const timer = setTimeout(() => setImmediate(late), USE_TIMEOUT_MS)
+    const late = () => reject(new Error(`Redis did not answer within ${timeoutMs} ms`))
+    const timer = setTimeout(() => setImmediate(late), timeoutMs)
     answer.finally(() => clearTimeout(timer)).then(resolve, reject)
   })
 }

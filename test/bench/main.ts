@@ -18,6 +18,7 @@ import { measureCalls } from './calls.ts'
 import { Client } from './client.ts'
 import { measureFloors } from './floors.ts'
 import { measureLag } from './lag.ts'
+import { measureLimiter } from './limiter.ts'
 import { measureNeighbour } from './neighbour.ts'
 import { report, type Results } from './report.ts'
 import { memoryAtRest, rebuildPerSecond } from './upkeep.ts'
@@ -42,9 +43,20 @@ async function measure(): Promise<Results> {
     const neighbour = await measureNeighbour(client)
     say('projection lag …')
     const lag = await measureLag(client, natsUrl)
+    say('limiter …')
+    const limiter = await measureLimiter()
     say('rebuild …')
     const rebuilt = await rebuildPerSecond(platform)
-    measured = { machine, memoryMb, floors, calls, neighbour, lag, rebuildPerSecond: rebuilt }
+    measured = {
+      machine,
+      memoryMb,
+      floors,
+      calls,
+      neighbour,
+      lag,
+      limiter,
+      rebuildPerSecond: rebuilt,
+    }
   }
   say('restart …')
   const startedAt = performance.now()

@@ -1,6 +1,7 @@
 /** The table that `npm run bench` prints: floors, ours, and what ours is in terms of its floors. */
 import type { Calls, ByConnections } from './calls.ts'
 import type { Floors, Steps } from './floors.ts'
+import type { LimiterCosts } from './limiter.ts'
 import type { Neighbour } from './neighbour.ts'
 import type { Summary } from './summary.ts'
 
@@ -10,6 +11,7 @@ export interface Results {
   readonly calls: Calls
   readonly neighbour: Neighbour
   readonly lag: Summary
+  readonly limiter: LimiterCosts
   readonly rebuildPerSecond: number
   readonly restartMs: number
   readonly memoryMb: Readonly<Record<string, number>>
@@ -22,7 +24,7 @@ const rate = (value: number | undefined) => `${Math.round(value ?? NaN).toLocale
 const ratio = (value: number) => `${value.toFixed(2)} ×`
 
 export function report(results: Results): string {
-  const { floors, calls, neighbour, lag } = results
+  const { floors, calls, neighbour, lag, limiter } = results
   return [
     `Sluice bench · ${results.machine}`,
     table('Floors: p50 in a tight loop / with a pause of 1 ms between', [
@@ -42,6 +44,10 @@ export function report(results: Results): string {
       ['accepted and done', rate(calls.donePerSecond)],
       ['first call of a function, nodejs, p50', ms(calls.cold.nodejs.first.p50)],
       ['first call of a function, python, p50', ms(calls.cold.python.first.p50)],
+    ]),
+    table('A decision of the rate limiter: p50 / p99', [
+      decision('in this process (aim 0.1 ms)', limiter.inProcess),
+      decision('shared through Redis (aim 0.5 ms)', limiter.withRedis),
     ]),
     table('Upkeep', [
       ['projection lag at 1,000 jobs/s, p50 / p99', `${ms(lag.p50)} / ${ms(lag.p99)}`],
@@ -95,6 +101,10 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
 function callFloor(steps: Steps, runtime: 'nodejs' | 'python'): number {
   const echo = runtime === 'nodejs' ? steps.nodejsEcho : steps.pythonEcho
   return steps.http + steps.memoryPublish + steps.fsyncedPublish + echo
+}
+
+function decision(what: string, { p50, p99 }: Summary): Row {
+  return [what, `${p50.toFixed(4)} / ${p99.toFixed(4)} ms`]
 }
 
 function both(what: string, { tight, paced }: Floors, step: keyof Steps): Row {

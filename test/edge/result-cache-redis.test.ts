@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createTelemetry } from '#runtime/telemetry.ts'
+import { summary } from '#test/bench/summary.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
 import { startRedis } from '#test/support/redis.ts'
 import { until } from '#test/support/until.ts'
@@ -10,8 +11,16 @@ import { RedisLink } from '../../apps/edge/redis.ts'
 
 const HOUR = parseCacheControl(undefined)
 
-async function openCache(url: string, now: () => number = Date.now) {
-  const redis = await RedisLink.open({ url, log: quietLog('edge') })
+/** Longer than a busy machine keeps a process waiting; for what is not about time. */
+const PATIENT_MS = 10_000
+
+interface Options {
+  readonly now?: () => number
+  readonly timeoutMs?: number
+}
+
+async function openCache(url: string, { now = Date.now, timeoutMs = PATIENT_MS }: Options = {}) {
+  const redis = await RedisLink.open({ url, log: quietLog('edge'), timeoutMs })
   const cache = new ResultCache({ redis, now })
   let runs = 0
   return {
@@ -47,8 +56,8 @@ describe('results in Redis', () => {
   it('are as old as they are, wherever they are read', async () => {
     await using redis = await startRedis()
     let now = Date.now()
-    await using one = await openCache(redis.url, () => now)
-    await using two = await openCache(redis.url, () => now)
+    await using one = await openCache(redis.url, { now: () => now })
+    await using two = await openCache(redis.url, { now: () => now })
     await one.ask('k', parseCacheControl('max-age=100'))
     await one.stored()
     now += 60_000
@@ -76,7 +85,7 @@ describe('results in Redis', () => {
 
   it('are done without while Redis hangs or is gone: 100 ms once, no error', async () => {
     await using redis = await startRedis()
-    await using one = await openCache(redis.url)
+    await using one = await openCache(redis.url, { timeoutMs: 100 })
     await one.ask('before')
     const timed = async (key: string) => {
       const startedAt = performance.now()
@@ -85,23 +94,32 @@ describe('results in Redis', () => {
     }
     redis.freeze()
     const first = await timed('a')
-    assert.ok(first < 150, `the first took ${first} ms`)
-    for (const key of ['b', 'c', 'd']) assert.ok((await timed(key)) < 50)
+    assert.ok(first < 600, `the first took ${first} ms`)
+    const later = []
+    for (const key of ['b', 'c', 'd', 'e', 'f']) later.push(await timed(key))
+    assert.ok(summary(later).p50 < 20, `later ones took ${later.join()} ms`)
     assert.equal((await one.ask('before')).cached, true)
     redis.thaw()
     await until(() => one.redis.isUp)
     await redis.kill()
-    for (const key of ['e', 'f']) assert.ok((await timed(key)) < 150)
+    for (const key of ['g', 'h']) assert.ok((await timed(key)) < 600)
     await redis.restart()
     await until(() => one.redis.isUp)
     const sets = one.cache.stats().redis.sets
-    await one.ask('back')
-    await until(() => one.cache.stats().redis.sets === sets + 1)
+    let asked = 0
+    await until(async () => {
+      await one.ask(`back-${asked++}`)
+      return one.cache.stats().redis.sets > sets
+    })
   })
 
   it('are counted in the metrics, per tier', async () => {
     await using redis = await startRedis()
-    await using link = await RedisLink.open({ url: redis.url, log: quietLog('edge') })
+    await using link = await RedisLink.open({
+      url: redis.url,
+      log: quietLog('edge'),
+      timeoutMs: PATIENT_MS,
+    })
     await using telemetry = createTelemetry({ process: 'edge', instance: '1' })
     const cache = new ResultCache({ redis: link, telemetry })
     const ask = () => cache.through('k', HOUR, async () => ({ text: '1', cacheable: true }))
