@@ -145,7 +145,7 @@ const BAD: Readonly<Record<string, string>> = {
   'a payload that is no object': signed('"ada"'),
   'a payload of null': signed('null'),
   'a header that is no JSON': `${base64url('{')}.${base64url('{}')}.x`,
-  'a word': 'token',
+  'a word': 'word',
   'the wrong aud': signedClaims({ aud: 'other' }),
   'no aud': signedClaims({ aud: undefined }),
   'the wrong iss': signedClaims({ iss: 'https://id.example/' }),
