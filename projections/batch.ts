@@ -7,7 +7,6 @@
  * 2. A batch is collapsed to one change per row before it is sent.
  */
 import type { FunctionEvent } from '#events/functions.ts'
-import type { JobEvent, RunJob } from '#events/jobs.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
 import { countEnds } from './function-metrics.ts'
 import { applyToVersions, insertVersions, type VersionChanges } from './function-versions.ts'
@@ -18,7 +17,7 @@ import {
   upsertFunctions,
 } from './functions.ts'
 import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
-import type { Recorded } from './recorded.ts'
+import type { Happening, Recorded } from './recorded.ts'
 import { statementOf, type Part } from './statement.ts'
 
 /** A connection, as far as a batch needs one. */
@@ -83,7 +82,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
   ]
 }
 
-function isFunctionEvent(happening: FunctionEvent | JobEvent | RunJob): happening is FunctionEvent {
+function isFunctionEvent(happening: Happening): happening is FunctionEvent {
   return happening.type.startsWith('function.')
 }
 

@@ -23,6 +23,8 @@ const summary = [
   'jobs.status',
   'jobs.attempt',
   'jobs.accepted_at',
+  'jobs.run_at',
+  'jobs.scheduled_for',
   'jobs.started_at',
   'jobs.finished_at',
   'jobs.duration_ms',
@@ -134,24 +136,37 @@ export async function pageOfJobs(
 const bytesOfNewer = sql<number>`coalesce(sum(octet_length(jobs.result::text)) over (
   order by jobs.accepted_at desc, jobs.id desc rows between unbounded preceding and 1 preceding), 0)`
 
+/** As its events carry it. */
+export function acceptedIn(row: JobRow): JobAccepted {
+  const { id: job_id, function_id, function_version, runtime, owner, input, accepted_at } = row
+  const { run_at, scheduled_for } = row
+  return {
+    ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
+    ...(run_at !== null && { run_at }),
+    ...(scheduled_for !== null && { scheduled_for }),
+  }
+}
+
 /** What its `job.failed` must carry, and what tells whether it is due. */
-export interface UnfinishedJob extends JobAccepted {
-  readonly status: 'pending' | 'running'
-  readonly attempt: number
-  readonly started_at: string | null
+export interface UnfinishedJob extends JobRow {
+  /** When it could run first. */
+  readonly due_at: string
   /** Of the version that it was accepted with; null if that version is unknown. */
   readonly timeout_ms: number | null
 }
 
 export interface OverdueRequest {
-  /** ISO 8601: jobs accepted before. */
+  /** ISO 8601: jobs that could run before. */
   readonly pendingBefore: string
   readonly limit: number
   /** The last one of the page before this one. */
-  readonly after?: Pick<UnfinishedJob, 'accepted_at' | 'job_id'> | undefined
+  readonly after?: Pick<UnfinishedJob, 'due_at' | 'id'> | undefined
 }
 
-/** Unfinished jobs of all owners that were accepted before a time, oldest first. */
+/** When it could run first. */
+const dueAt = sql<string>`coalesce(jobs.run_at, jobs.accepted_at)`
+
+/** Unfinished jobs of all owners that could run before a time, oldest first. */
 export async function overdueJobs(
   db: Db,
   { pendingBefore, limit, after }: OverdueRequest,
@@ -163,33 +178,14 @@ export async function overdueJobs(
         .onRef('v.function_id', '=', 'jobs.function_id')
         .onRef('v.version', '=', 'jobs.function_version'),
     )
-    .select([
-      'jobs.id as job_id',
-      'jobs.function_id',
-      'jobs.function_version',
-      'jobs.runtime',
-      'jobs.owner',
-      'jobs.input',
-      'jobs.accepted_at',
-      'jobs.status',
-      'jobs.attempt',
-      'jobs.started_at',
-      'v.timeout_ms',
-    ])
+    .select([...summary, 'jobs.input', dueAt.as('due_at'), 'v.timeout_ms'])
     .where('jobs.status', 'in', ['pending', 'running'])
-    .where('jobs.accepted_at', '<', pendingBefore)
-    .orderBy('jobs.accepted_at')
+    .where(dueAt, '<', pendingBefore)
+    .orderBy(dueAt)
     .orderBy('jobs.id')
     .limit(limit)
-    .$narrowType<{ status: 'pending' | 'running' }>()
   if (after !== undefined) {
-    query = query.where((where) =>
-      where(
-        where.refTuple('jobs.accepted_at', 'jobs.id'),
-        '>',
-        where.tuple(after.accepted_at, after.job_id),
-      ),
-    )
+    query = query.where(sql<boolean>`(${dueAt}, jobs.id) > (${after.due_at}, ${after.id})`)
   }
   return query.execute()
 }

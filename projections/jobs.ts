@@ -1,8 +1,9 @@
 /**
  * Read model: jobs, from accepted to their end.
  *
- * Applies the command `job.run` (stored, hence pending) and `job.started`, `job.succeeded`,
- * `job.failed`, `job.cancelled`. COMMANDS and EVENTS are read side by side, so an end may come before its command.
+ * Applies the command `job.run` (stored, hence pending), `job.delayed` (pending until its time), and
+ * `job.started`, `job.succeeded`, `job.failed`, `job.cancelled`. COMMANDS and EVENTS are read side by
+ * side, so an end may come before its command.
  *
  * Invariants:
  * 1. The first end in stream order is the end. Nothing changes a finished row.
@@ -12,6 +13,7 @@
  */
 import type {
   JobAccepted,
+  JobDelayed,
   JobEvent,
   JobError,
   JobLogLine,
@@ -32,6 +34,10 @@ export interface JobTable {
   /** 0 while pending. */
   attempt: number
   accepted_at: string
+  /** Not before; null: at once. */
+  run_at: string | null
+  /** The tick of the function's schedule that made it; null: a caller did. */
+  scheduled_for: string | null
   started_at: string | null
   finished_at: string | null
   duration_ms: number | null
@@ -51,12 +57,17 @@ export interface JobTable {
 export type JobChanges = Map<number, JobTable>
 
 /** `day` is the log's, `YYYY-MM-DD`. */
-export function applyToJobs(changes: JobChanges, happening: JobEvent | RunJob, day: string): void {
+export function applyToJobs(
+  changes: JobChanges,
+  happening: JobEvent | JobDelayed | RunJob,
+  day: string,
+): void {
   const { data } = happening
   const before = changes.get(data.job_id)
   if (before !== undefined && before.counted_on !== null) return
   switch (happening.type) {
     case 'job.run':
+    case 'job.delayed':
       if (before === undefined) changes.set(data.job_id, pending(data))
       return
     case 'job.started': {
@@ -104,6 +115,8 @@ function pending(data: JobAccepted): JobTable {
     status: 'pending',
     attempt: 0,
     accepted_at: data.accepted_at,
+    run_at: data.run_at ?? null,
+    scheduled_for: data.scheduled_for ?? null,
     started_at: null,
     finished_at: null,
     duration_ms: null,
@@ -153,19 +166,21 @@ export function upsertJobs(changes: JobChanges): Part {
       column(rows.map((row) => (row.error === null ? null : JSON.stringify(row.error)))),
       column(rows.map((row) => JSON.stringify(row.logs))),
       column(rows.map((row) => row.cancelled)),
+      column(rows.map((row) => row.run_at)),
+      column(rows.map((row) => row.scheduled_for)),
     ],
     sql: ($) => `
       insert into jobs as j
         (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
          started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
-         input, result, error, logs, cancelled)
+         input, result, error, logs, cancelled, run_at, scheduled_for)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
         ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
         ${$(9)}::timestamptz[], ${$(10)}::timestamptz[], ${$(11)}::float8[], ${$(12)}::float8[],
         ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
         ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[],
-        ${$(20)}::boolean[]) r
+        ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[]) r
       on conflict (id) do update set
         status = excluded.status, attempt = excluded.attempt,
         started_at = coalesce(excluded.started_at, j.started_at),

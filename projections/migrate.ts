@@ -10,11 +10,13 @@ import { Migrator, type Migration } from 'kysely/migration'
 import type { Db } from './database.ts'
 import * as functionsAndJobs from './migrations/0001-functions-and-jobs.ts'
 import * as jobControls from './migrations/0002-job-controls.ts'
+import * as jobsForLater from './migrations/0003-jobs-for-later.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-functions-and-jobs': functionsAndJobs,
   '0002-job-controls': jobControls,
+  '0003-jobs-for-later': jobsForLater,
 }
 
 export class MigrationError extends Error {

@@ -10,11 +10,11 @@
  */
 import type { Envelope } from '#events/envelope.ts'
 import type { FunctionEvent } from '#events/functions.ts'
-import type { JobEvent, RunJob } from '#events/jobs.ts'
+import type { JobDelayed, JobEvent, RunJob } from '#events/jobs.ts'
 import type { EVENTS } from '#events/streams.ts'
 import { COMMANDS } from '#events/streams.ts'
 
-export type Happening = FunctionEvent | JobEvent | RunJob
+export type Happening = FunctionEvent | JobEvent | JobDelayed | RunJob
 
 export interface Recorded {
   readonly stream: typeof EVENTS | typeof COMMANDS
@@ -42,6 +42,8 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
       return functionDefined(message)
     case 'function.deleted':
       return functionDeleted(message)
+    case 'job.delayed':
+      return jobDelayed(message)
     case 'job.started':
       return jobStarted(message)
     case 'job.succeeded':
@@ -79,6 +81,14 @@ function runJob(message: Envelope): Happening {
   return message as Happening
 }
 
+function jobDelayed(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  accepted(data)
+  whole('attempt', data.attempt, 1, INT4_MAX)
+  time('due_at', data.due_at)
+  return message as Happening
+}
+
 function jobStarted(message: Envelope): Happening {
   const data = fields('data', message.data)
   accepted(data)
@@ -107,6 +117,8 @@ function accepted(data: Fields): void {
   whole('function_version', data.function_version, 0, INT4_MAX)
   text('runtime', data.runtime)
   time('accepted_at', data.accepted_at)
+  if (data.run_at !== undefined) time('run_at', data.run_at)
+  if (data.scheduled_for !== undefined) time('scheduled_for', data.scheduled_for)
 }
 
 function aggregate(data: Fields): void {

@@ -37,15 +37,19 @@ export class BegunJobs {
     if (typeof before !== 'number') return undefined
     const row = await this.#find(owner, before)
     if (row === undefined) return undefined
-    const { id: job_id, function_id, function_version, accepted_at } = row
+    const { id: job_id, function_id, function_version, accepted_at, run_at } = row
     const stopping = new AbortController()
     whenGone(() => stopping.abort())
-    const isCall = !respondAsync && waitMs === 0 && (await this.#isCalled(row))
+    const isCall = run_at === null && !respondAsync && waitMs === 0 && (await this.#isCalled(row))
     const end = isCall
       ? await this.#callEnd(owner, job_id, stopping.signal)
       : await this.#end(owner, job_id, waitMs, stopping.signal)
     if (end !== undefined) return { kind: 'ended', end }
-    return { kind: 'accepted', job: { job_id, function_id, function_version, accepted_at } }
+    const later = run_at !== null && { run_at }
+    return {
+      kind: 'accepted',
+      job: { job_id, function_id, function_version, accepted_at, ...later },
+    }
   }
 
   /**

@@ -10,4 +10,5 @@ export interface AcceptedJob {
   readonly function_id: number
   readonly function_version: number
   readonly accepted_at: string
+  readonly run_at?: string
 }

@@ -10,6 +10,7 @@ import { sql } from 'kysely'
 import { Problem } from '#domain/problem.ts'
 import { Appender } from '#events/jetstream/append.ts'
 import { openIds } from '#events/jetstream/ids.ts'
+import { laterMaxMs } from '#events/jetstream/later.ts'
 import { openDatabase } from '#projections/database.ts'
 import { connectBus } from '#runtime/bus.ts'
 import { requireEntrance } from '#runtime/config-access.ts'
@@ -80,6 +81,7 @@ async function serve(main: Main): Promise<void> {
   const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
   const invocations = new Invocations({
     ...{ bus, payloads, appender, jobIds, begunJobs, room, cancelledWaits, log },
+    ttlDays: config.eventTtlDays,
   })
   const send = createCommands({ bus, payloads, appender, agreement, readModel, room })
   const sendFunction = createFunctionCommands({ bus, payloads, send })
@@ -100,6 +102,7 @@ async function serve(main: Main): Promise<void> {
   const cancelJob = createCancelJob({ send, queries })
   jobRoutes(router, {
     ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },
+    laterMaxMs: laterMaxMs(config.eventTtlDays),
   })
   router.close()
   mountOperations(app, {

@@ -9,10 +9,10 @@
 import { cancelledJob } from '#domain/job.ts'
 import { Problem } from '#domain/problem.ts'
 import { causedBy } from '#events/envelope.ts'
-import type { CancelJob, JobAccepted } from '#events/jobs.ts'
+import type { CancelJob } from '#events/jobs.ts'
 import type { DecidedReply } from '#events/replies.ts'
 import type { Db } from '#projections/database.ts'
-import { findJob, type JobRow } from '#projections/job-queries.ts'
+import { acceptedIn, findJob } from '#projections/job-queries.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
 import type { EndJob } from './job-ends.ts'
 
@@ -43,9 +43,4 @@ async function cancel(
   const said = { source: SOURCE, time: new Date().toISOString(), cause: causedBy(command) }
   const { seq } = await endJob(cancelledJob(acceptedIn(row), row.attempt, said))
   return { seq }
-}
-
-function acceptedIn(row: JobRow): JobAccepted {
-  const { id: job_id, function_id, function_version, runtime, owner, input, accepted_at } = row
-  return { job_id, function_id, function_version, runtime, owner, input, accepted_at }
 }

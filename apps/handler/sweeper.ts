@@ -8,7 +8,9 @@
  *    sweeps in a row.
  * 2. A running job is overdue when, moreover, its time-out and two leases are over. A call has no
  *    command, so that is all that counts for it, unless older commands of its function still wait.
- * 3. An end that comes after all is dropped: the first one counts.
+ * 3. A job that was accepted for later is not looked at before its time, nor ended while the log may
+ *    still hold it back.
+ * 4. An end that comes after all is dropped: the first one counts.
  */
 import { expired, failedJob, noRun } from '#domain/job.ts'
 import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
@@ -19,11 +21,12 @@ import {
   COMMANDS,
   EVENTS,
   functionDurableName,
+  laterDurable,
 } from '#events/streams.ts'
-import { filters } from '#events/subjects.ts'
+import { filters, subjects } from '#events/subjects.ts'
 import { TIMEOUT_MS_MAX } from '#events/functions.ts'
 import type { Db } from '#projections/database.ts'
-import { overdueJobs, type UnfinishedJob } from '#projections/job-queries.ts'
+import { acceptedIn, overdueJobs, type UnfinishedJob } from '#projections/job-queries.ts'
 import type { Log } from '#runtime/log.ts'
 import type { EndJob } from './job-ends.ts'
 
@@ -40,10 +43,26 @@ export interface SweeperOptions {
   readonly log: Log
 }
 
+/** What one sweep finds out, by function or job; what it suspects is proven by the next one. */
+interface Findings {
+  readonly oldestCommands: Map<number, number>
+  readonly oldestDelayed: Map<number, number>
+  /** Jobs whose command seems gone. */
+  readonly suspects: Set<number>
+  /** Delayed jobs that have been fired, and when that was first seen. */
+  readonly released: Map<number, number>
+}
+
+const nothing = (): Findings => ({
+  oldestCommands: new Map(),
+  oldestDelayed: new Map(),
+  suspects: new Set(),
+  released: new Map(),
+})
+
 export class Sweeper {
   readonly #options: SweeperOptions
-  /** Jobs whose command seemed gone at the last sweep. */
-  #suspects = new Set<number>()
+  #before: Findings = nothing()
 
   constructor(options: SweeperOptions) {
     this.#options = options
@@ -53,14 +72,13 @@ export class Sweeper {
   async sweep(nowMs: number): Promise<number> {
     const { db } = this.#options
     const pendingBefore = new Date(nowMs - YOUNG_MS).toISOString()
-    const oldest = new Map<number, number>()
-    const suspects = new Set<number>()
+    const found = nothing()
     let ended = 0
     let after: UnfinishedJob | undefined
     for (;;) {
       const page = await overdueJobs(db, { pendingBefore, limit: PAGE, after })
       for (const job of page) {
-        if (await this.#isOverdue(job, nowMs, oldest, suspects)) {
+        if (await this.#isOverdue(job, nowMs, found)) {
           await this.#end(job, nowMs)
           ended++
         }
@@ -68,28 +86,49 @@ export class Sweeper {
       after = page.at(-1)
       if (page.length < PAGE) break
     }
-    this.#suspects = suspects
+    this.#before = found
     return ended
   }
 
-  async #isOverdue(
-    job: UnfinishedJob,
-    nowMs: number,
-    oldest: Map<number, number>,
-    suspects: Set<number>,
-  ): Promise<boolean> {
+  async #isOverdue(job: UnfinishedJob, nowMs: number, found: Findings): Promise<boolean> {
     if (job.status === 'running' && job.started_at !== null) {
       const allowedMs = (job.timeout_ms ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
       if (nowMs <= Date.parse(job.started_at) + allowedMs) return false
     }
-    let oldestMs = oldest.get(job.function_id)
-    if (oldestMs === undefined) {
-      oldestMs = await this.#oldestCommand(job.function_id)
-      oldest.set(job.function_id, oldestMs)
-    }
-    const gone = oldestMs > Date.parse(job.accepted_at) + CLOCK_SLACK_MS
-    if (gone) suspects.add(job.job_id)
-    return gone && this.#suspects.has(job.job_id)
+    const { function_id } = job
+    const storedBy = await this.#storedBy(job, nowMs, found)
+    const oldest = await known(found.oldestCommands, function_id, () =>
+      this.#oldestCommand(function_id),
+    )
+    const gone = oldest > storedBy + CLOCK_SLACK_MS
+    if (gone) found.suspects.add(job.id)
+    return gone && this.#before.suspects.has(job.id)
+  }
+
+  /** When its command, if it has one, was on COMMANDS at the latest; Infinity: it may yet come. */
+  async #storedBy(job: UnfinishedJob, nowMs: number, found: Findings): Promise<number> {
+    const { id, function_id, run_at, accepted_at } = job
+    const acceptedMs = Date.parse(accepted_at)
+    if (run_at === null) return acceptedMs
+    const oldest = await known(found.oldestDelayed, function_id, () =>
+      this.#oldestDelayed(function_id),
+    )
+    if (oldest <= acceptedMs + CLOCK_SLACK_MS) return Infinity
+    const releasedMs = this.#before.released.get(id) ?? nowMs
+    found.released.set(id, releasedMs)
+    return releasedMs
+  }
+
+  /** When the oldest job of the function that the log may hold back was accepted; Infinity: none. */
+  async #oldestDelayed(functionId: number): Promise<number> {
+    const { jsm } = this.#options.bus
+    const info = await jsm.consumers.info(EVENTS, laterDurable.durable_name)
+    if (info.num_pending + info.num_ack_pending === 0) return Infinity
+    const message = await jsm.direct.getMessage(EVENTS, {
+      seq: info.ack_floor.stream_seq + 1,
+      next_by_subj: subjects.jobEvent(functionId, 'delayed'),
+    })
+    return message === null ? Infinity : message.time.getTime()
   }
 
   /** When the oldest command of the function that is not done was stored; Infinity: there is none. */
@@ -111,15 +150,25 @@ export class Sweeper {
 
   async #end(job: UnfinishedJob, nowMs: number): Promise<void> {
     const { endJob, log } = this.#options
-    const id = `sweep:${job.job_id}`
+    const id = `sweep:${job.id}`
     const said = {
       source: 'sluice/handler',
       time: new Date(nowMs).toISOString(),
       cause: { correlationid: id },
     }
     const sinceMs = nowMs - Date.parse(job.accepted_at)
-    const end = failedJob(job, noRun(Math.max(1, job.attempt)), expired(sinceMs), said)
+    const end = failedJob(acceptedIn(job), noRun(Math.max(1, job.attempt)), expired(sinceMs), said)
     await endJob(end)
-    log.warn('job_expired', { jobId: job.job_id, functionId: job.function_id, stream: EVENTS })
+    log.warn('job_expired', { jobId: job.id, functionId: job.function_id, stream: EVENTS })
   }
+}
+
+async function known<Key>(
+  values: Map<Key, number>,
+  key: Key,
+  find: () => Promise<number>,
+): Promise<number> {
+  const value = values.get(key) ?? (await find())
+  values.set(key, value)
+  return value
 }

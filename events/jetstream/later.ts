@@ -32,6 +32,14 @@ const FRESH_MS = 2_000
 const TROUBLE_RETRY_MS = 1_000
 const WAITING_MAX = 256
 
+const DAY_MS = 86_400_000
+const LATER_DAYS_MAX = 30
+
+/** How far away a time may be: a day before the log forgets what waits for it. */
+export function laterMaxMs(eventTtlDays: number): number {
+  return Math.min(LATER_DAYS_MAX, eventTtlDays - Math.min(1, eventTtlDays / 2)) * DAY_MS
+}
+
 export interface LaterOptions {
   readonly bus: Bus
   readonly payloads: Payloads

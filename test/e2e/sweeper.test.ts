@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ensureDurable } from '#events/jetstream/ensure.ts'
 import { Appender } from '#events/jetstream/append.ts'
-import { COMMANDS, functionDurable } from '#events/streams.ts'
+import { COMMANDS, EVENTS, functionDurable, laterDurable } from '#events/streams.ts'
 import { findJob } from '#projections/job-queries.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
 import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
 import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
-import { defined, run, started } from '../projections/happenings.ts'
+import { defined, delayed, run, started } from '../projections/happenings.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -54,4 +54,36 @@ test('a job ends as expired when its command is gone, and not before', async () 
   assert.equal(await sweeper.sweep(later), 2)
   await world.projected()
   assert.deepEqual(await statuses(11, 12), ['failed', 'failed'])
+})
+
+test('a job for later is not ended before its time, nor while the log may hold it back', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  await ensureDurable(bus.jsm, COMMANDS, functionDurable(1, 64))
+  const now = Date.now()
+  const at = (ms: number) => new Date(now + ms).toISOString()
+  await world.say([
+    defined(1),
+    delayed(1, 1, { accepted_at: at(0), run_at: at(2 * HOUR_MS) }),
+    delayed(2, 1, { accepted_at: at(0), run_at: at(HOUR_MS / 2) }),
+  ])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const log = quietLog('sweeper')
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log })
+  const later = now + HOUR_MS
+  assert.equal(await sweeper.sweep(later), 0)
+  assert.equal(await sweeper.sweep(later), 0, 'nobody has fired it yet')
+
+  // Fired, as far as the log can tell, and its command lost.
+  const consumer = await bus.js.consumers.get(EVENTS, laterDurable.durable_name)
+  for (let n = 0; n < 2; n++) await (await consumer.next({ expires: 5_000 }))?.ackAck()
+  assert.equal(await sweeper.sweep(later), 0, 'the first sweep only suspects')
+  assert.equal(await sweeper.sweep(later), 1)
+  await world.projected()
+  assert.equal((await findJob(db, OWNER, 2))?.status, 'failed')
+  assert.equal((await findJob(db, OWNER, 1))?.status, 'pending')
 })

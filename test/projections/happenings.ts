@@ -71,6 +71,19 @@ export function run(job: number, fn = 1, changes: Partial<JobAccepted> = {}): Sa
   }
 }
 
+/** Accepted for `run_at`, which is in `changes`. */
+export function delayed(job: number, fn = 1, changes: Partial<JobAccepted> = {}): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'delayed'),
+    message: said(jobMessageId.delay(job, 1), 'job.delayed', String(fn), {
+      ...accepted(job, fn, changes),
+      definition_seq: 1,
+      attempt: 1,
+      due_at: changes.run_at ?? AT,
+    }),
+  }
+}
+
 export function started(job: number, fn = 1, attempt = 1): Said {
   return {
     subject: subjects.jobEvent(fn, 'started'),

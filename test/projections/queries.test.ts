@@ -99,7 +99,8 @@ test('a page and the overdue jobs are read off an index', async () => {
     sql`explain select id from jobs where function_id = 1 and owner = ${OWNER}
         order by accepted_at desc, id desc limit 101`,
     sql`explain select id from jobs where status in ('pending', 'running')
-        and accepted_at < now() order by accepted_at, id limit 100`,
+        and coalesce(run_at, accepted_at) < now()
+        order by coalesce(run_at, accepted_at), id limit 100`,
   ]
   for (const plan of plans) {
     const { rows } = await plan.execute(opened.db)
@@ -114,7 +115,7 @@ test('overdue jobs come oldest first, page by page', async () => {
   const first = await overdueJobs(opened.db, { pendingBefore, limit: 3 })
   const rest = await overdueJobs(opened.db, { pendingBefore, limit: 3, after: first.at(-1) })
   assert.deepEqual(
-    [...first, ...rest].map(({ job_id }) => job_id),
+    [...first, ...rest].map(({ id }) => id),
     [2496, 2497, 2498, 2499, 2500],
   )
   assert.equal(first[0]?.timeout_ms, null)

@@ -15,6 +15,7 @@ import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 import { parsePrefer, preferenceApplied } from '../../http/prefer.ts'
 import { jobNotFound, type CancelJob } from '../../job-commands.ts'
+import { parseRunAt } from '../../http/run-at.ts'
 import type { Invocations } from '../../invocations.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
@@ -34,30 +35,34 @@ export interface JobRoutesOptions {
   readonly begunJobs: BegunJobs
   readonly cancelJob: CancelJob
   readonly queries: Queries
+  /** How far away an invocation may be put off. */
+  readonly laterMaxMs: number
   readonly maxBodyBytes: number
 }
 
 export function jobRoutes(router: Router, options: JobRoutesOptions): void {
   const { definitions, agreement, invocations, begunJobs, cancelJob } = options
-  const { queries, maxBodyBytes } = options
+  const { queries, laterMaxMs, maxBodyBytes } = options
 
   router.on('POST /functions/:function_id/invoke', async (exchange) => {
     const { principal } = exchange
     const id = idOf(exchange, 'function_id')
     const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
     const event = parseJson(text)
-    const prefer = parsePrefer(exchange.header('prefer'))
+    const given = parsePrefer(exchange.header('prefer'))
+    const runAt = parseRunAt(exchange, Date.now(), laterMaxMs)
+    const wanted = runAt === undefined ? given : { ...given, waitMs: undefined, runAt }
     const invoke = () => {
       agreement.requirePresence()
       const defined = definitions.get(id, principal.owner)
       requireExecute(principal, defined.definition.runtime)
       defined.validateEvent?.(event, text.length)
-      return invocations.invoke(defined, event, prefer, exchange)
+      return invocations.invoke(defined, event, wanted, exchange)
     }
     const isNew = exchange.effect.before === undefined
-    const begun = isNew ? undefined : await begunJobs.answer(principal.owner, prefer, exchange)
+    const begun = isNew ? undefined : await begunJobs.answer(principal.owner, wanted, exchange)
     const invoked = begun ?? (await invoke())
-    const applied = preferenceApplied(prefer)
+    const applied = preferenceApplied(wanted)
     const preference = applied === undefined ? undefined : { 'preference-applied': applied }
     if (invoked.kind === 'ended') return success(200, endedJobView(invoked.end), preference)
     const { job } = invoked

@@ -30,9 +30,11 @@ export function functionView(row: VersionOfFunction) {
 export function jobView(row: JobSummary) {
   const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
   const { function_version, runtime, attempt, error, cancelled, started_at, finished_at } = row
+  const { run_at, scheduled_for } = row
+  const trigger = scheduled_for === null ? 'invoke' : 'schedule'
   const document = { id, function_id, status, result, timestamp, duration }
   const run = { attempt, error, cancelled, started_at, finished_at }
-  return { ...document, function_version, runtime, ...run }
+  return { ...document, function_version, runtime, ...run, run_at, trigger, scheduled_for }
 }
 
 /** A job that the caller has just waited for. */
@@ -46,10 +48,11 @@ export function endedJobView(end: JobReplyEnd) {
 }
 
 export function acceptedJobView(job: AcceptedJob) {
-  const { job_id: id, function_id, accepted_at: timestamp, function_version } = job
+  const { job_id: id, function_id, accepted_at: timestamp, function_version, run_at } = job
   const status: JobStatus = 'pending'
   const document = { id, function_id, status, result: null, timestamp, duration: null }
-  return { ...document, function_version, cancelled: false }
+  const later = run_at !== undefined && { run_at }
+  return { ...document, function_version, cancelled: false, ...later }
 }
 
 /** In the document's units: `120ms`, `70%`, `256MB`. */
