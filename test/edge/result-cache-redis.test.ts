@@ -72,6 +72,12 @@ describe('results in Redis', () => {
     await one.redis.use(async (client) => {
       assert.ok((await client.pttl('sluice:result:k')) <= 100_000)
     })
+
+    const known = one.cache.stats().redis.sets
+    await one.ask('short', parseCacheControl('max-age=5'))
+    await until(() => one.cache.stats().redis.sets > known)
+    now += 5_000
+    assert.equal((await two.ask('short')).cached, false, 'it was stored for five seconds')
   })
 
   it('go away by themselves within the hour, whatever was asked for', async () => {

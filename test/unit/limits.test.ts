@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { decisionOf } from '../../apps/edge/limits/decision.ts'
 import { ExactLog } from '../../apps/edge/limits/exact-log.ts'
 import { createLimiter, unlimited, type Decision } from '../../apps/edge/limits/limiter.ts'
 import { POLICIES, type PolicyName } from '../../apps/edge/limits/policies.ts'
@@ -90,6 +91,15 @@ describe('the exact log', () => {
     for (let take = 0; take < 600; take++) log.take('ada', 60_000 + take)
     assert.equal(log.size, 1)
   })
+
+  it('forgets the others although somebody who came before them keeps coming', () => {
+    const log = new ExactLog(POLICIES.execute.windows)
+    log.take('ada', 0)
+    for (let key = 0; key < 100; key++) log.take(`key-${key}`, 1)
+    log.take('ada', 59_000)
+    for (let take = 0; take < 60; take++) log.take('ada', 60_010)
+    assert.equal(log.size, 1)
+  })
 })
 
 describe('the limiter in one process', () => {
@@ -133,6 +143,8 @@ describe('the limiter in one process', () => {
     for (let i = 0; i < 10; i++) take('execute-anonymous')
     pass(59_999.9)
     assert.equal(take('execute-anonymous').headers['retry-after'], '1')
+    const now = { allowed: false, states: [{ remaining: 0, resetMs: 0 }] }
+    assert.equal(decisionOf(POLICIES.execute, now, EPOCH).headers['retry-after'], '1')
   })
 
   it('tells of the window with the least left when there are several', () => {
@@ -149,6 +161,17 @@ describe('the limiter in one process', () => {
     assert.equal(refused.headers['x-rate-limit-limit'], '1000')
     assert.equal(refused.headers['ratelimit'], '"hour";r=0;t=3000')
     assert.equal(refused.headers['retry-after'], '3000')
+  })
+
+  it('tells of the longer wait when two windows have as little left', () => {
+    const full = (resetMs: number) => ({ remaining: 0, resetMs })
+    const { headers, retryAfterS } = decisionOf(
+      POLICIES.chunks,
+      { allowed: false, states: [full(20_000), full(900_000)] },
+      EPOCH,
+    )
+    assert.equal(headers['ratelimit'], '"hour";r=0;t=900')
+    assert.equal(retryAfterS, 900)
   })
 
   it('looks without counting', () => {

@@ -179,6 +179,19 @@ describe('the result cache', () => {
     assert.deepEqual([old.runs(), fresh.runs()], [1, 1])
   })
 
+  it('still lets askers join the newest run when the one that it overtook has ended', async () => {
+    const { cache, ask } = cacheAt()
+    const [old, fresh] = [pending(), pending()]
+    const first = cache.through('k', HOUR, old.produce)
+    const second = cache.through('k', FRESH, fresh.produce)
+    old.resolve({ text: 'old', cacheable: true })
+    await first
+    const third = ask()
+    fresh.resolve({ text: 'new', cacheable: true })
+    await second
+    assert.deepEqual(await third, { text: 'new', cached: false })
+  })
+
   it('hands failures to all who joined, and stores none', async () => {
     const { cache, ask } = cacheAt()
     const run = pending()
