@@ -45,6 +45,7 @@ import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
 import { RedisLink } from './redis.ts'
 import { functionsDialect } from './surfaces/functions/dialect.ts'
+import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
 import { jobRoutes } from './surfaces/functions/jobs.ts'
 
@@ -104,6 +105,8 @@ async function serve(main: Main): Promise<void> {
     ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },
     laterMaxMs: laterMaxMs(config.eventTtlDays),
   })
+  const concurrency = config.functionConcurrency
+  explainRoutes(router, { bus, payloads, presence, queries, concurrency })
   router.close()
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,

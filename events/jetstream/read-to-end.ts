@@ -1,4 +1,7 @@
-/** Reads what a stream holds at this moment, once, and returns: no state is left on the server. */
+/**
+ * Reads what a stream holds at this moment, once, and returns: no state is left on the server. Whoever
+ * has seen enough says so, and reads no further.
+ */
 import type { JsMsg, OrderedConsumerOptions } from '@nats-io/jetstream'
 import type { Bus } from './bus.ts'
 
@@ -9,7 +12,7 @@ export async function readToEnd(
   bus: Bus,
   stream: string,
   options: Partial<OrderedConsumerOptions>,
-  onMessage: (message: JsMsg) => void,
+  onMessage: (message: JsMsg) => void | 'enough',
 ): Promise<void> {
   const consumer = await bus.js.consumers.get(stream, options)
   let pending = (await consumer.info(true)).num_pending
@@ -19,7 +22,7 @@ export async function readToEnd(
     for await (const message of batch) {
       read++
       pending = message.info.pending
-      onMessage(message)
+      if (onMessage(message) === 'enough') pending = 0
       if (pending === 0) break
     }
     // What was pending may have expired meanwhile.

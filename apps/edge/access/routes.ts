@@ -42,6 +42,7 @@ export const ROUTES = {
   'GET /functions/:function_id/jobs': { scopes: JOBS },
   'GET /jobs/:id': { scopes: JOBS },
   'GET /jobs/:id/logs': { scopes: JOBS },
+  'GET /jobs/:id/explain': { scopes: JOBS },
   'POST /jobs/:id/cancel': { scopes: JOBS_WRITE },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 
