@@ -5,8 +5,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import { canonicalJson } from '#domain/canonical-json.ts'
 import { Problem } from '#domain/problem.ts'
-import type { Json } from '#events/jobs.ts'
 import { parseJson } from '../http/body.ts'
 
 export const KEY_HEADER = 'idempotency-key'
@@ -45,16 +45,9 @@ export function fingerprintOf(incoming: IncomingMessage, body: Buffer): string {
 /** JSON says the same in any order of its keys; what is no JSON is taken as it is. */
 function canonical(body: Buffer): string | Buffer {
   try {
-    return sorted(parseJson(body.toString('utf8')))
+    return canonicalJson(parseJson(body.toString('utf8')))
   } catch (error) {
     if (error instanceof Problem) return body
     throw error
   }
-}
-
-function sorted(value: Json): string {
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  if (Array.isArray(value)) return `[${(value as readonly Json[]).map(sorted).join()}]`
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${entries.map(([name, one]) => `${JSON.stringify(name)}:${sorted(one)}`).join()}}`
 }
