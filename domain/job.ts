@@ -11,6 +11,7 @@ import {
   ATTEMPTS_MAX,
   jobMessageId,
   type JobAccepted,
+  type JobCached,
   type JobCancelled,
   type JobDelayed,
   type JobError,
@@ -190,12 +191,28 @@ export const unreadable = (reason: string): JobError => ({
   message: `What was accepted cannot be read any more: ${reason}`,
 })
 
+/** The caller was answered with what `sourceJobId` had come to. */
+export function jobCached(job: JobAccepted, sourceJobId: number, said: Said): JobCached {
+  return envelope(said, {
+    id: jobMessageId.end(job.job_id),
+    type: 'job.cached',
+    subject: String(job.function_id),
+    data: { ...accepted(job), source_job_id: sourceJobId, cached_at: said.time },
+  })
+}
+
+export const lostWithSession: JobError = {
+  code: 'SESSION_LOST',
+  message: "The process that held the session's state is gone.",
+}
+
 function accepted(job: JobAccepted): JobAccepted {
   const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
-  const { run_at, scheduled_for } = job
+  const { run_at, scheduled_for, session } = job
   return {
     ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
     ...(run_at !== undefined && { run_at }),
     ...(scheduled_for !== undefined && { scheduled_for }),
+    ...(session !== undefined && { session }),
   }
 }

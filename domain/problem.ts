@@ -21,6 +21,7 @@ export type ProblemCode =
   | 'RATE_LIMITED'
   /** Too much waits for the function already. */
   | 'QUEUE_FULL'
+  /** A session could not be made, for no fault of whoever asked. */
   | 'INITIALIZATION_ERROR'
   | 'RUNTIME_ERROR'
   | 'OVERLOADED'
@@ -30,6 +31,7 @@ export type ProblemCode =
 
 /** Codes after which the same request may well succeed a little later. */
 const RETRYABLE: ReadonlySet<ProblemCode> = new Set([
+  'INITIALIZATION_ERROR',
   'RATE_LIMITED',
   'QUEUE_FULL',
   'OVERLOADED',

@@ -10,6 +10,7 @@
  */
 import type { Envelope } from './envelope.ts'
 import type { Runtime } from './functions.ts'
+import type { SessionOfJob } from './sessions.ts'
 
 export type Json =
   null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
@@ -33,6 +34,8 @@ export interface JobAccepted {
   readonly run_at?: string
   /** ISO 8601: the tick of its function's schedule that made it. */
   readonly scheduled_for?: string
+  /** The session that it is an execution of. */
+  readonly session?: SessionOfJob
 }
 
 export interface RunData extends JobAccepted {
@@ -74,6 +77,8 @@ export type JobErrorCode =
   | 'CANCELLED'
   /** What was accepted cannot be read any more. */
   | 'UNREADABLE'
+  /** The process that held the session's state is gone. */
+  | 'SESSION_LOST'
 
 export interface JobError {
   readonly code: JobErrorCode
@@ -126,6 +131,12 @@ export type JobFailed = Envelope<'job.failed', JobEnd & { readonly error: JobErr
 /** A failure for whoever knows four states only; told apart by its type, and by its error's code. */
 export type JobCancelled = Envelope<'job.cancelled', JobEnd & { readonly error: JobError }>
 export type JobEnded = JobSucceeded | JobFailed | JobCancelled
+
+/** An execution that was answered with the result of another job, and never ran. */
+export type JobCached = Envelope<
+  'job.cached',
+  JobAccepted & { readonly source_job_id: number; readonly cached_at: string }
+>
 export type JobEvent = JobStarted | JobEnded
 
 export const jobMessageId = {

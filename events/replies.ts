@@ -8,6 +8,9 @@ export const REPLY_HEADER = 'Sluice-Reply'
 /** Epoch milliseconds. Later than this nobody waits: a call must not be started any more. */
 export const DEADLINE_HEADER = 'Sluice-Deadline'
 
+/** `<function id>/<session id>`: whose turn a call of a retained session is. */
+export const SESSION_HEADER = 'Sluice-Session'
+
 interface Delivered {
   readonly headers?: { get(name: string): string } | undefined
 }

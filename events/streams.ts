@@ -20,7 +20,7 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream'
 import type { Runtime } from './functions.ts'
-import { filters } from './subjects.ts'
+import { filters, subjects, token } from './subjects.ts'
 
 const SECOND_NS = 1_000_000_000
 /** A command that is older is gone, whoever still waits for it. */
@@ -188,6 +188,14 @@ export function functionOfDurable(name: string): number | undefined {
 /** Of the function's newest version when the durable was last made sure of. */
 export const runtimeOfDurable = ({ metadata }: Pick<ConsumerConfig, 'metadata'>) =>
   metadata?.[RUNTIME_KEY] as Runtime | undefined
+
+/** Gone with its executor, a little later. */
+export const sessionCallsDurable = (executor: string): DurableConfig => ({
+  ...durable(`calls-session-${token(executor)}`, subjects.sessionCall(executor), 10_000),
+  inactive_threshold: FORGET_DURABLE_AFTER_S * SECOND_NS,
+})
+
+const FORGET_DURABLE_AFTER_S = 300
 
 /** Calls are few, since somebody waits for each: one durable per runtime, spread fairly inside. */
 export const callsDurable = (runtime: Runtime): DurableConfig =>

@@ -10,7 +10,9 @@ import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'
 export type FunctionFact = 'registered' | 'updated' | 'deleted'
-export type JobFact = 'delayed' | 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled'
+export type JobFact =
+  'delayed' | 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled' | 'cached'
+export type SessionFact = 'initialized' | 'closed'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
@@ -18,9 +20,12 @@ export const subjects = {
   command: (name: string) => `cmd.${name}`,
   call: (runtime: Runtime, functionId: number) => `call.${runtime}.${functionId}`,
   check: (runtime: Runtime) => `call.${runtime}.check`,
+  /** Executions of the sessions whose processes this executor holds. */
+  sessionCall: (executor: string) => `call.session.${token(executor)}`,
   functionEvent: (functionId: number, fact: FunctionFact) => `evt.function.${functionId}.${fact}`,
   functionName: (owner: string, name: string) => `evt.function-name.${token(owner)}.${token(name)}`,
   jobEvent: (functionId: number, fact: JobFact) => `evt.job.${functionId}.${fact}`,
+  sessionEvent: (functionId: number, fact: SessionFact) => `evt.session.${functionId}.${fact}`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
   /** `digest` is of an owner and what they called the request: a token that tells nothing. */
   key: (digest: string) => `key.${digest}`,
@@ -36,6 +41,8 @@ export const filters = {
   events: 'evt.>',
   functionEvents: 'evt.function.*.*',
   functionEventsOf: (functionId: number) => `evt.function.${functionId}.*`,
+  sessionEvents: 'evt.session.*.*',
+  sessionsClosed: 'evt.session.*.closed',
   jobEventsOf: (functionId: number) => `evt.job.${functionId}.*`,
   cancelledJobs: 'evt.job.*.cancelled',
   delayedJobs: 'evt.job.*.delayed',

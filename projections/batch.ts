@@ -7,6 +7,7 @@
  * 2. A batch is collapsed to one change per row before it is sent.
  */
 import type { FunctionEvent } from '#events/functions.ts'
+import type { SessionEvent } from '#events/sessions.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
 import { countEnds } from './function-metrics.ts'
 import { applyToVersions, insertVersions, type VersionChanges } from './function-versions.ts'
@@ -18,6 +19,8 @@ import {
 } from './functions.ts'
 import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
 import type { Happening, Recorded } from './recorded.ts'
+import { countExecutions } from './session-executions.ts'
+import { applyToSessions, closeSessions, insertSessions, noSessionChanges } from './sessions.ts'
 import { statementOf, type Part } from './statement.ts'
 
 /** A connection, as far as a batch needs one. */
@@ -65,11 +68,14 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
   const jobs: JobChanges = new Map()
   const versions: VersionChanges = new Map()
   const functions = noFunctionChanges()
+  const sessions = noSessionChanges()
   for (const { happening, at } of batch) {
     if (happening === undefined) continue
     if (isFunctionEvent(happening)) {
       applyToFunctions(functions, happening)
       applyToVersions(versions, happening)
+    } else if (isSessionEvent(happening)) {
+      applyToSessions(sessions, happening)
     } else {
       applyToJobs(jobs, happening, dayOf(at))
     }
@@ -79,11 +85,18 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(functions.deleted.size > 0 ? [deleteFunctions(functions)] : []),
     ...(versions.size > 0 ? [insertVersions(versions)] : []),
     ...(jobs.size > 0 ? [upsertJobs(jobs), countEnds(CHANGED)] : []),
+    ...(sessions.initialized.size > 0 ? [insertSessions(sessions)] : []),
+    ...(sessions.closed.size > 0 ? [closeSessions(sessions)] : []),
+    ...(jobs.size > 0 ? [countExecutions(CHANGED)] : []),
   ]
 }
 
 function isFunctionEvent(happening: Happening): happening is FunctionEvent {
   return happening.type.startsWith('function.')
+}
+
+function isSessionEvent(happening: Happening): happening is SessionEvent {
+  return happening.type.startsWith('session.')
 }
 
 const DAY_MS = 86_400_000

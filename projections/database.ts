@@ -14,6 +14,8 @@ import type { FunctionMetricsTable } from './function-metrics.ts'
 import type { FunctionVersionTable } from './function-versions.ts'
 import type { FunctionTable } from './functions.ts'
 import type { JobTable } from './jobs.ts'
+import type { SessionExecutionsTable } from './session-executions.ts'
+import type { SessionTable } from './sessions.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
@@ -28,6 +30,8 @@ export interface Schema {
   function_versions: FunctionVersionTable
   jobs: JobTable
   function_metrics: FunctionMetricsTable
+  sessions: SessionTable
+  session_executions: SessionExecutionsTable
 }
 
 export type Db = Kysely<Schema>

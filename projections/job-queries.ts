@@ -6,7 +6,7 @@
  * answer without bound: a page ends early where its results grow large.
  */
 import { sql } from 'kysely'
-import type { JobAccepted, JobLogLine, JobStatus } from '#events/jobs.ts'
+import type { JobAccepted, JobLogLine, JobStatus, Json } from '#events/jobs.ts'
 import type { Db } from './database.ts'
 import type { JobTable } from './jobs.ts'
 
@@ -32,16 +32,21 @@ const summary = [
   'jobs.memory_bytes',
   'jobs.logs_truncated',
   'jobs.cancelled',
-  'jobs.result',
   'jobs.error',
+  'jobs.session_id',
+  'jobs.cached_from',
 ] as const
+
+/** A job that came from the cache has the result of its source, which is `source` in the query. */
+const result = sql<Json | null>`coalesce(jobs.result, source.result)`
 
 export async function findJob(db: Db, owner: string, id: number): Promise<JobRow | undefined> {
   return db
     .selectFrom('jobs')
-    .select([...summary, 'jobs.input'])
-    .where('id', '=', id)
-    .where('owner', '=', owner)
+    .leftJoin('jobs as source', 'source.id', 'jobs.cached_from')
+    .select([...summary, result.as('result'), 'jobs.input'])
+    .where('jobs.id', '=', id)
+    .where('jobs.owner', '=', owner)
     .executeTakeFirst()
 }
 
@@ -119,11 +124,13 @@ export async function pageOfJobs(
   const sized = db
     .selectFrom(keys.as('page'))
     .innerJoin('jobs', 'jobs.id', 'page.id')
+    .leftJoin('jobs as source', 'source.id', 'jobs.cached_from')
     .select(['jobs.id', sql<number>`count(*) over ()`.as('found'), bytesOfNewer.as('newer')])
   const rows = await db
     .selectFrom(sized.as('sized'))
     .innerJoin('jobs', 'jobs.id', 'sized.id')
-    .select([...summary, 'sized.found'])
+    .leftJoin('jobs as source', 'source.id', 'jobs.cached_from')
+    .select([...summary, result.as('result'), 'sized.found'])
     .where('sized.newer', '<', PAGE_BYTES_MAX)
     .orderBy('jobs.accepted_at', 'desc')
     .orderBy('jobs.id', 'desc')
@@ -133,7 +140,7 @@ export async function pageOfJobs(
 }
 
 /** Of the jobs before it on its page. */
-const bytesOfNewer = sql<number>`coalesce(sum(octet_length(jobs.result::text)) over (
+const bytesOfNewer = sql<number>`coalesce(sum(octet_length(${result}::text)) over (
   order by jobs.accepted_at desc, jobs.id desc rows between unbounded preceding and 1 preceding), 0)`
 
 /** As its events carry it. */
@@ -178,7 +185,7 @@ export async function overdueJobs(
         .onRef('v.function_id', '=', 'jobs.function_id')
         .onRef('v.version', '=', 'jobs.function_version'),
     )
-    .select([...summary, 'jobs.input', dueAt.as('due_at'), 'v.timeout_ms'])
+    .select([...summary, 'jobs.result', 'jobs.input', dueAt.as('due_at'), 'v.timeout_ms'])
     .where('jobs.status', 'in', ['pending', 'running'])
     .where(dueAt, '<', pendingBefore)
     .orderBy(dueAt)

@@ -2,8 +2,8 @@
  * Read model: jobs, from accepted to their end.
  *
  * Applies the command `job.run` (stored, hence pending), `job.delayed` (pending until its time), and
- * `job.started`, `job.succeeded`, `job.failed`, `job.cancelled`. COMMANDS and EVENTS are read side by
- * side, so an end may come before its command.
+ * `job.started`, `job.succeeded`, `job.failed`, `job.cancelled`, `job.cached`. COMMANDS and EVENTS are
+ * read side by side, so an end may come before its command.
  *
  * Invariants:
  * 1. The first end in stream order is the end. Nothing changes a finished row.
@@ -13,6 +13,7 @@
  */
 import type {
   JobAccepted,
+  JobCached,
   JobDelayed,
   JobEvent,
   JobError,
@@ -52,6 +53,9 @@ export interface JobTable {
   result: Json | null
   error: JobError | null
   logs: readonly JobLogLine[]
+  session_id: string | null
+  /** The job whose result it was answered with; its own is null then. */
+  cached_from: number | null
 }
 
 export type JobChanges = Map<number, JobTable>
@@ -59,7 +63,7 @@ export type JobChanges = Map<number, JobTable>
 /** `day` is the log's, `YYYY-MM-DD`. */
 export function applyToJobs(
   changes: JobChanges,
-  happening: JobEvent | JobDelayed | RunJob,
+  happening: JobEvent | JobCached | JobDelayed | RunJob,
   day: string,
 ): void {
   const { data } = happening
@@ -100,6 +104,19 @@ export function applyToJobs(
       })
       return
     }
+    case 'job.cached': {
+      const { cached_at, source_job_id } = happening.data
+      changes.set(data.job_id, {
+        ...(before ?? pending(data)),
+        status: 'success',
+        finished_at: cached_at,
+        cpu_ms: 0,
+        memory_bytes: 0,
+        counted_on: day,
+        cached_from: source_job_id,
+      })
+      return
+    }
     default:
       happening satisfies never
   }
@@ -129,6 +146,8 @@ function pending(data: JobAccepted): JobTable {
     result: null,
     error: null,
     logs: [],
+    session_id: data.session?.id ?? null,
+    cached_from: null,
   }
 }
 
@@ -137,6 +156,10 @@ function startOf(finishedAt: string, durationMs: number | null): string | undefi
   if (durationMs === null) return undefined
   return new Date(Date.parse(finishedAt) - durationMs).toISOString()
 }
+
+/** `null` is a result too, other than none. */
+const hasResult = ({ status, cached_from }: JobTable) =>
+  status === 'success' && cached_from === null
 
 export const CHANGED = 'changed'
 
@@ -162,25 +185,28 @@ export function upsertJobs(changes: JobChanges): Part {
       column(rows.map((row) => row.counted_on)),
       column(rows.map((row) => row.logs_truncated)),
       column(rows.map((row) => JSON.stringify(row.input))),
-      column(rows.map((row) => (row.status === 'success' ? JSON.stringify(row.result) : null))),
+      column(rows.map((row) => (hasResult(row) ? JSON.stringify(row.result) : null))),
       column(rows.map((row) => (row.error === null ? null : JSON.stringify(row.error)))),
       column(rows.map((row) => JSON.stringify(row.logs))),
       column(rows.map((row) => row.cancelled)),
       column(rows.map((row) => row.run_at)),
       column(rows.map((row) => row.scheduled_for)),
+      column(rows.map((row) => row.session_id)),
+      column(rows.map((row) => row.cached_from)),
     ],
     sql: ($) => `
       insert into jobs as j
         (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
          started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
-         input, result, error, logs, cancelled, run_at, scheduled_for)
+         input, result, error, logs, cancelled, run_at, scheduled_for, session_id, cached_from)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
         ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
         ${$(9)}::timestamptz[], ${$(10)}::timestamptz[], ${$(11)}::float8[], ${$(12)}::float8[],
         ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
         ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[],
-        ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[]) r
+        ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[],
+        ${$(23)}::text[], ${$(24)}::bigint[]) r
       on conflict (id) do update set
         status = excluded.status, attempt = excluded.attempt,
         started_at = coalesce(excluded.started_at, j.started_at),
@@ -188,10 +214,10 @@ export function upsertJobs(changes: JobChanges): Part {
         cpu_ms = excluded.cpu_ms, memory_bytes = excluded.memory_bytes,
         counted_on = excluded.counted_on, logs_truncated = excluded.logs_truncated,
         result = excluded.result, error = excluded.error, logs = excluded.logs,
-        cancelled = excluded.cancelled
+        cancelled = excluded.cancelled, cached_from = excluded.cached_from
       where j.counted_on is null
         and (excluded.counted_on is not null or excluded.attempt > j.attempt)
       returning function_id, owner, status, cancelled, duration_ms, cpu_ms, memory_bytes,
-        counted_on`,
+        counted_on, session_id, accepted_at`,
   }
 }

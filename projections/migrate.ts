@@ -11,12 +11,14 @@ import type { Db } from './database.ts'
 import * as functionsAndJobs from './migrations/0001-functions-and-jobs.ts'
 import * as jobControls from './migrations/0002-job-controls.ts'
 import * as jobsForLater from './migrations/0003-jobs-for-later.ts'
+import * as sessions from './migrations/0004-sessions.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0001-functions-and-jobs': functionsAndJobs,
   '0002-job-controls': jobControls,
   '0003-jobs-for-later': jobsForLater,
+  '0004-sessions': sessions,
 }
 
 export class MigrationError extends Error {

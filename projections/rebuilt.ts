@@ -23,6 +23,8 @@ export const MODELS = {
   'function-versions': 'function_versions',
   jobs: 'jobs',
   'function-metrics': 'function_metrics',
+  sessions: 'sessions',
+  'session-executions': 'session_executions',
 } as const
 
 export type Model = keyof typeof MODELS
@@ -41,6 +43,7 @@ export async function keepOld(tx: Tx, coveredFrom: string | undefined): Promise<
     const recount = await endsCountedTwice(tx, coveredFrom)
     await keepOldJobs(tx, coveredFrom)
     await keepOldMetrics(tx, coveredFrom)
+    await keepOldSessions(tx, coveredFrom)
     for (const { function_id, day } of recount) await recountDay(tx, function_id, day)
   }
   await sql`
@@ -83,6 +86,19 @@ async function keepOldMetrics(tx: Tx, coveredFrom: string): Promise<void> {
   await sql`
     insert into rebuild.function_metrics
     select * from public.function_metrics where day < ${coveredFrom}::date`.execute(tx)
+}
+
+/** With their counts: the log may still hold some of their executions, but not all. */
+async function keepOldSessions(tx: Tx, coveredFrom: string): Promise<void> {
+  const isOld = sql`(select id from public.sessions where created_at < ${coveredFrom}::date)`
+  await sql`delete from rebuild.sessions where id in ${isOld}`.execute(tx)
+  await sql`delete from rebuild.session_executions where session_id in ${isOld}`.execute(tx)
+  await sql`
+    insert into rebuild.sessions
+    select * from public.sessions where created_at < ${coveredFrom}::date`.execute(tx)
+  await sql`
+    insert into rebuild.session_executions
+    select * from public.session_executions where session_id in ${isOld}`.execute(tx)
 }
 
 async function recountDay(tx: Tx, functionId: number, day: string): Promise<void> {

@@ -10,11 +10,12 @@
  */
 import type { Envelope } from '#events/envelope.ts'
 import type { FunctionEvent } from '#events/functions.ts'
-import type { JobDelayed, JobEvent, RunJob } from '#events/jobs.ts'
+import type { JobCached, JobDelayed, JobEvent, RunJob } from '#events/jobs.ts'
+import type { SessionEvent } from '#events/sessions.ts'
 import type { EVENTS } from '#events/streams.ts'
 import { COMMANDS } from '#events/streams.ts'
 
-export type Happening = FunctionEvent | JobEvent | JobDelayed | RunJob
+export type Happening = FunctionEvent | JobEvent | JobCached | JobDelayed | RunJob | SessionEvent
 
 export interface Recorded {
   readonly stream: typeof EVENTS | typeof COMMANDS
@@ -50,6 +51,12 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
     case 'job.failed':
     case 'job.cancelled':
       return jobEnded(message)
+    case 'job.cached':
+      return jobCached(message)
+    case 'session.initialized':
+      return sessionInitialized(message)
+    case 'session.closed':
+      return sessionClosed(message)
     default:
       return undefined
   }
@@ -111,6 +118,34 @@ function jobEnded(message: Envelope): Happening {
   return message as Happening
 }
 
+function jobCached(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  accepted(data)
+  whole('source_job_id', data.source_job_id, 0, Number.MAX_SAFE_INTEGER)
+  time('cached_at', data.cached_at)
+  return message as Happening
+}
+
+function sessionInitialized(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  aggregate(data)
+  text('session_id', data.session_id)
+  whole('function_version', data.function_version, 0, INT4_MAX)
+  text('language_title', data.language_title)
+  time('created_at', data.created_at)
+  time('expires_at', data.expires_at)
+  return message as Happening
+}
+
+function sessionClosed(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  aggregate(data)
+  text('session_id', data.session_id)
+  text('reason', data.reason)
+  time('closed_at', data.closed_at)
+  return message as Happening
+}
+
 function accepted(data: Fields): void {
   aggregate(data)
   whole('job_id', data.job_id, 0, Number.MAX_SAFE_INTEGER)
@@ -119,6 +154,7 @@ function accepted(data: Fields): void {
   time('accepted_at', data.accepted_at)
   if (data.run_at !== undefined) time('run_at', data.run_at)
   if (data.scheduled_for !== undefined) time('scheduled_for', data.scheduled_for)
+  if (data.session !== undefined) text('session.id', fields('session', data.session).id)
 }
 
 function aggregate(data: Fields): void {

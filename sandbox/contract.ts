@@ -3,7 +3,8 @@
  *
  * Invariants:
  * 1. User code runs confined or not at all: at level `unavailable` every run is refused.
- * 2. One process serves one (owner, function, version, limits) for its whole life.
+ * 2. One process serves one (owner, function, version, limits) for its whole life; one that is
+ *    pinned serves one user of that only, and one that was started `fresh` one run.
  * 3. A failure of the user's code is a result (`RunFailure`), never an exception. A failure of the
  *    sandbox itself (no process could be started, the host killed it) is a thrown `SandboxError`:
  *    the caller may try again, because the user's code is not to blame.
@@ -40,6 +41,8 @@ export interface Run {
   readonly context: RunContext
   /** Wall clock, from the moment that the user's code gets the event. */
   readonly timeoutMs: number
+  /** In a process that has never run anything, and never will again. */
+  readonly fresh?: boolean
   /** Called once, when a process has the event (not while the run waits for a process). */
   readonly onStart?: () => void
   /** Ends the run: its process is killed and `run` rejects with the signal's reason. */
@@ -55,6 +58,9 @@ export interface RunContext {
   /** ISO 8601. */
   readonly deadline: string
   readonly traceparent: string
+  /** Of an execution of a session; what its client put into the context stands beside it. */
+  readonly session?: { readonly id: string; readonly retain_session: boolean }
+  readonly [member: string]: unknown
 }
 
 export interface LogLine {
@@ -108,6 +114,16 @@ export type CheckResult =
       readonly column?: number
     }
 
+/** A process that is kept for one user of its program. */
+export interface Pinned {
+  /** One call at a time; the program of `run` is the one that was pinned. */
+  run(run: Run): Promise<RunResult>
+  /** Resolves when the process is gone, whatever ended it, or could not be had. */
+  readonly ended: Promise<void>
+  /** Ends it. */
+  close(): void
+}
+
 export interface SandboxStats {
   readonly level: SandboxLevel
   /** Why the level is not `full`, and how to reach it. */
@@ -119,6 +135,7 @@ export interface SandboxStats {
   readonly spares: number
   readonly busy: number
   readonly idle: number
+  readonly pinned: number
   readonly started: number
   readonly killed: number
 }
@@ -127,6 +144,8 @@ export interface Sandbox {
   /** Probes, then fills the pool of spares. Resolves when the first spare of each runtime waits. */
   start(): Promise<void>
   run(run: Run): Promise<RunResult>
+  /** Takes a process out of the pool for good: it counts for nobody and makes room for nobody. */
+  pin(program: Program): Pinned
   /**
    * Parses the source inside the sandbox without running it, or compiles it. Aborted while it waits for its turn,
    * it is not begun, and `check` rejects with the signal's reason.

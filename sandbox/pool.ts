@@ -6,7 +6,8 @@
  * 2. The most recently used idle process goes first: its caches are hot, and the others can expire.
  * 3. Runs of one program start in the order in which they came, and so do the programs that wait
  *    for a spare of the same kind.
- * 4. A process that is idle is frozen shortly after: user code does not run between calls.
+ * 4. Who wants a fresh process gets a spare, and nobody gets it afterwards.
+ * 5. A process that is idle is frozen shortly after: user code does not run between calls.
  *
  * Siblings: `shelf.ts` keeps the spares, `serve.ts` makes one call on a process that is given.
  */
@@ -26,10 +27,11 @@ export interface Held {
   readonly process: SandboxProcess
   readonly entry: Entry
   idleSince: number
+  /** It counts for its program no more. */
+  readonly leave: () => void
 }
 
 interface Waiter {
-  readonly run: Run
   readonly entry: Entry
   readonly resolve: (held: Held) => void
   readonly reject: (reason: Error) => void
@@ -40,6 +42,8 @@ interface Waiter {
 interface Entry {
   readonly key: string
   readonly program: Program
+  /** Each of its processes serves one run. */
+  readonly fresh: boolean
   readonly kind: SpareKind
   readonly idle: Held[]
   readonly waiting: Waiter[]
@@ -84,11 +88,19 @@ export class Pool {
   }
 
   run(run: Run): Promise<RunResult> {
-    const entry = this.#entry(run.program)
+    const entry = this.#entry(run.program, run.fresh === true)
     const held = this.#takeNow(entry)
     return held !== undefined
       ? this.#serve(held, run)
-      : this.#wait(entry, run).then((given) => this.#serve(given, run))
+      : this.#wait(entry, run.signal).then((given) => this.#serve(given, run))
+  }
+
+  /** Gives a spare away for good. */
+  async give(program: Program): Promise<SandboxProcess> {
+    const entry = this.#entry(program, true)
+    const held = this.#takeNow(entry) ?? (await this.#wait(entry))
+    held.leave()
+    return held.process
   }
 
   /** Ends the least recently used idle process; false if there is none. */
@@ -133,9 +145,9 @@ export class Pool {
     }
   }
 
-  #entry(program: Program): Entry {
+  #entry(program: Program, fresh: boolean): Entry {
     const { owner, functionId, version, runtime, memoryMb } = program
-    const key = `${functionId} ${version} ${runtime} ${memoryMb} ${owner}`
+    const key = `${functionId} ${version} ${runtime} ${memoryMb} ${fresh} ${owner}`
     const known = this.#entries.get(key)
     if (known !== undefined) {
       if (isSameProgram(known.program, program)) return known
@@ -144,6 +156,7 @@ export class Pool {
     const entry: Entry = {
       key,
       program,
+      fresh,
       kind: kindOf(program),
       idle: [],
       waiting: [],
@@ -186,30 +199,31 @@ export class Pool {
     const spare = this.#options.shelves.take(entry.kind)
     if (spare === undefined) return undefined
     entry.processes += 1
-    spare.closed
-      .then(() => {
-        entry.processes -= 1
-        this.#forget(entry)
-        this.#promote(entry)
-      })
-      .catch(() => {})
-    return { process: spare, entry, idleSince: 0 }
+    let counts = true
+    const leave = () => {
+      if (!counts) return
+      counts = false
+      entry.processes -= 1
+      this.#forget(entry)
+      this.#promote(entry)
+    }
+    spare.closed.then(leave).catch(() => {})
+    return { process: spare, entry, idleSince: 0, leave }
   }
 
-  #wait(entry: Entry, run: Run): Promise<Held> {
+  #wait(entry: Entry, signal?: AbortSignal): Promise<Held> {
     return new Promise((resolve, reject) => {
-      run.signal?.throwIfAborted()
-      const onAbort = () => this.#refuse(waiter, reasonOf(run.signal))
-      const settle = () => run.signal?.removeEventListener('abort', onAbort)
+      signal?.throwIfAborted()
+      const onAbort = () => this.#refuse(waiter, reasonOf(signal))
+      const settle = () => signal?.removeEventListener('abort', onAbort)
       const waiter: Waiter = {
-        run,
         entry,
         resolve: (held) => (settle(), resolve(held)),
         reject: (reason) => (settle(), reject(reason)),
         served: false,
         wanting: false,
       }
-      run.signal?.addEventListener('abort', onAbort, { once: true })
+      signal?.addEventListener('abort', onAbort, { once: true })
       entry.waiting.push(waiter)
       this.#promote(entry)
     })
@@ -260,7 +274,7 @@ export class Pool {
     this.#busy += 1
     try {
       const { result, reusable } = await serve(held.process, run)
-      if (reusable) this.#release(held)
+      if (reusable && !held.entry.fresh) this.#release(held)
       else await this.#end(held, 'spent')
       return result
     } catch (error) {

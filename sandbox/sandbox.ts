@@ -14,6 +14,7 @@ import {
   type CheckResult,
   type InterpretedName,
   LIMITS,
+  type Pinned,
   type Program,
   type Run,
   type RunResult,
@@ -24,6 +25,7 @@ import {
 } from './contract.ts'
 import { type Ground, layGround, startProcess } from './ground.ts'
 import { resolveOptions, type ResolvedOptions, type SandboxOptions } from './options.ts'
+import { PinnedProcess } from './pinned.ts'
 import { Pool } from './pool.ts'
 import { adviceFor, probes, readProbe } from './probe.ts'
 import type { SandboxProcess } from './process.ts'
@@ -49,6 +51,7 @@ interface Running {
 class ProcessSandbox implements Sandbox {
   readonly #options: ResolvedOptions
   readonly #processes = new Set<SandboxProcess>()
+  readonly #pinned = new Set<SandboxProcess>()
   readonly #runtimes: Record<RuntimeName, { ok: boolean; reason?: string }> = {
     python: { ok: false, reason: 'the sandbox has not been started' },
     nodejs: { ok: false, reason: 'the sandbox has not been started' },
@@ -78,6 +81,10 @@ class ProcessSandbox implements Sandbox {
     return this.#usable(run.program.runtime).pool.run(run)
   }
 
+  pin(program: Program): Pinned {
+    return new PinnedProcess(this.#give(program))
+  }
+
   async check(runtime: RuntimeName, code: string, signal?: AbortSignal): Promise<CheckResult> {
     const { checkers } = this.#usable(runtime)
     const checker = runtime === 'rust' ? this.#compiler : checkers[runtime]
@@ -94,6 +101,7 @@ class ProcessSandbox implements Sandbox {
       spares: running?.shelves.count ?? 0,
       busy: running?.pool.busy ?? 0,
       idle: running?.pool.idle ?? 0,
+      pinned: this.#pinned.size,
       started: this.#started,
       killed: this.#killed,
     }
@@ -102,6 +110,13 @@ class ProcessSandbox implements Sandbox {
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #give(program: Program): Promise<SandboxProcess> {
+    const process = await this.#usable(program.runtime).pool.give(program)
+    this.#pinned.add(process)
+    process.closed.then(() => this.#pinned.delete(process)).catch(() => {})
+    return process
   }
 
   #usable(runtime: RuntimeName): Running {
@@ -235,7 +250,9 @@ class ProcessSandbox implements Sandbox {
 
   #makeRoom(): boolean {
     let alive = 0
-    for (const process of this.#processes) if (process.alive) alive += 1
+    for (const process of this.#processes) {
+      if (process.alive && !this.#pinned.has(process)) alive += 1
+    }
     return alive < this.#options.maxProcesses || this.#running?.pool.evict() === true
   }
 

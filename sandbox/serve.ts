@@ -23,6 +23,9 @@ const ADDRESS_HEADROOM_BYTES = 32 * MIB
 
 export interface Served {
   readonly result: RunResult
+  /** The process can go on. */
+  readonly sound: boolean
+  /** Nor has it used up so much that another one would do better. */
   readonly reusable: boolean
 }
 
@@ -54,7 +57,7 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
         memoryMb: program.memoryMb,
       })
       const usage = { durationMs: answer.wallMs, cpuMs: 0, memoryBytes: 0, cold }
-      return { result: result({ ok: false, error }, usage, logs), reusable: false }
+      return { result: result({ ok: false, error }, usage, logs), sound: false, reusable: false }
     }
     const limits = { wallMs: answer.wallMs, memoryMb: program.memoryMb }
     const reading = readAnswer(answer.frame, limits)
@@ -62,7 +65,8 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
       reading.reusable &&
       process.calls < CALLS_PER_PROCESS &&
       (await hasMemoryLeft(process, reading.usage.memoryBytes, program.memoryMb))
-    return { result: result(reading.outcome, { ...reading.usage, cold }, logs), reusable }
+    const answered = result(reading.outcome, { ...reading.usage, cold }, logs)
+    return { result: answered, sound: reading.reusable, reusable }
   } finally {
     signal?.removeEventListener('abort', onAbort)
   }
@@ -79,6 +83,7 @@ async function admitted(process: SandboxProcess, run: Run): Promise<Served | und
     const usage = { durationMs: 0, cpuMs: 0, memoryBytes: 0, cold: true }
     return {
       result: result({ ok: false, error: failure }, usage, new LogBuffer()),
+      sound: false,
       reusable: false,
     }
   }

@@ -36,6 +36,8 @@ export class Definitions implements AsyncDisposable {
   readonly filter = filters.functionEvents
   readonly #options: DefinitionsOptions
   readonly #functions = new Map<number, Defined>()
+  /** By owner and name. */
+  readonly #named = new Map<string, Map<string, Defined>>()
   readonly #unreadable = new Set<number>()
   readonly #consumption: Consumption
   /** Messages are read one after another, also those that lie in the object store. */
@@ -97,6 +99,15 @@ export class Definitions implements AsyncDisposable {
     throw new Problem('UNAVAILABLE', `The definition of function ${functionId} cannot be read.`)
   }
 
+  /** The owner's function of this name. */
+  named(owner: string, name: string): Defined | undefined {
+    return this.#named.get(owner)?.get(name)
+  }
+
+  of(owner: string): Iterable<Defined> {
+    return this.#named.get(owner)?.values() ?? []
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#consumption.stop()
     await this.#reading
@@ -106,7 +117,7 @@ export class Definitions implements AsyncDisposable {
     const { log, signal } = this.#options
     const about = parseFunctionEvent(message.subject)
     if (about?.fact === 'deleted') {
-      this.#functions.delete(about.functionId)
+      this.#forget(about.functionId)
       this.#unreadable.delete(about.functionId)
     } else if (about !== undefined) {
       const take = () => this.#take(message, about.functionId)
@@ -133,7 +144,7 @@ export class Definitions implements AsyncDisposable {
       // What was read and makes no definition will make none.
       if (event === undefined && !isBad(error)) throw error
       // An older version in its place would be a lie.
-      this.#functions.delete(functionId)
+      this.#forget(functionId)
       this.#unreadable.add(functionId)
       log.error('definition_unreadable', { functionId, seq: message.seq, error })
     }
@@ -142,10 +153,30 @@ export class Definitions implements AsyncDisposable {
   #define(event: FunctionEvent, seq: number): void {
     if (event.type === 'function.deleted') return
     const { definition, function_id } = event.data
-    const params = definition.schema?.params
-    const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
-    this.#functions.set(function_id, { ...event.data, seq, validateEvent })
+    this.#forget(function_id)
+    const defined = definedBy(event.data, seq)
+    this.#functions.set(function_id, defined)
+    let names = this.#named.get(defined.owner)
+    if (names === undefined) this.#named.set(defined.owner, (names = new Map<string, Defined>()))
+    names.set(definition.name, defined)
   }
+
+  /** A name may have been given to another function since. */
+  #forget(functionId: number): void {
+    const known = this.#functions.get(functionId)
+    if (known === undefined) return
+    this.#functions.delete(functionId)
+    const { owner, definition } = known
+    const names = this.#named.get(owner)
+    if (names?.get(definition.name) === known) names.delete(definition.name)
+    if (names?.size === 0) this.#named.delete(owner)
+  }
+}
+
+export function definedBy(version: FunctionVersion, seq: number): Defined {
+  const params = version.definition.schema?.params
+  const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
+  return { ...version, seq, validateEvent }
 }
 
 /** Not there, or no JSON. */

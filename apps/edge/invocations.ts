@@ -26,7 +26,14 @@ import type { Ids } from '#events/jetstream/ids.ts'
 import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { RpcError, type ExpectedReply } from '#events/jetstream/rpc.ts'
-import { DEADLINE_HEADER, REPLY_HEADER, type JobReply, type JobReplyEnd } from '#events/replies.ts'
+import {
+  DEADLINE_HEADER,
+  REPLY_HEADER,
+  SESSION_HEADER,
+  type JobReply,
+  type JobReplyEnd,
+} from '#events/replies.ts'
+import type { SessionOfJob } from '#events/sessions.ts'
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
@@ -39,6 +46,7 @@ import type { Exchange } from './http/exchange.ts'
 import type { Preference } from './http/prefer.ts'
 import type { Invoked } from './invoked.ts'
 import type { LogRoom } from './log-room.ts'
+import type { KnownSession } from './sessions.ts'
 
 const SOURCE = 'sluice/edge'
 
@@ -62,7 +70,7 @@ export interface InvocationsOptions {
 }
 
 /** Whose invocation it is. */
-type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone' | 'effect'>
+export type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone' | 'effect'>
 
 export class Invocations {
   readonly #options: InvocationsOptions
@@ -93,18 +101,45 @@ export class Invocations {
         ? await this.#delay(command, runAt, caller)
         : mayAnswerAccepted
           ? await this.#accept(defined, command, waitMs ?? 0, caller)
-          : await this.#call(defined, command, caller)
+          : { kind: 'ended' as const, end: await this.#call(defined, command, caller) }
+    this.#tell(invoked, command, caller, { startedAt, isCall: !mayAnswerAccepted })
+    return invoked
+  }
+
+  /** An execution of a session is a call; a retained session's goes to where its process is. */
+  async execute(
+    defined: Defined,
+    input: Json,
+    session: KnownSession,
+    caller: Caller,
+  ): Promise<JobReplyEnd> {
+    const startedAt = performance.now()
+    this.#options.room.require()
+    const taking = caller.effect.newId(this.#options.jobIds)
+    const jobId = typeof taking === 'number' ? taking : await taking
+    const command = runJob(defined, jobId, input, caller.cause)
+    const execution = { ...command, data: { ...command.data, session: inJob(session) } }
+    const end = await this.#call(defined, execution, caller, session)
+    this.#tell({ kind: 'ended', end }, execution, caller, { startedAt, isCall: true })
+    return end
+  }
+
+  #tell(
+    invoked: Invoked,
+    { data }: RunJob,
+    caller: Caller,
+    { startedAt, isCall }: { readonly startedAt: number; readonly isCall: boolean },
+  ): void {
     // A line costs 5 of the 240 µs that a warm call takes of the edge, and its forwarding on top.
-    const isRoutine = !mayAnswerAccepted && statusOf(invoked) === 'success'
+    const isRoutine = isCall && statusOf(invoked) === 'success'
     this.#options.log[isRoutine ? 'debug' : 'info'](`job_${invoked.kind}`, {
       requestId: caller.requestId,
       correlationId: caller.cause.correlationid,
-      jobId,
-      functionId: defined.function_id,
+      jobId: data.job_id,
+      functionId: data.function_id,
       status: statusOf(invoked),
       durationMs: performance.now() - startedAt,
     })
-    return invoked
   }
 
   /** On EVENTS until its time has come. */
@@ -130,12 +165,16 @@ export class Invocations {
     { definition, function_id }: Defined,
     command: RunJob,
     caller: Caller,
-  ): Promise<Invoked> {
+    session?: KnownSession,
+  ): Promise<JobReplyEnd> {
     const { bus, begunJobs } = this.#options
-    const { timeout_ms, runtime } = definition
+    const { timeout_ms = definition.timeout_ms } = session?.context ?? {}
     this.#gate.use(function_id)
     const waitMs = timeout_ms + CALL_GRACE_MS
-    const subject = subjects.call(runtime, function_id)
+    const subject =
+      session?.executor === undefined
+        ? subjects.call(definition.runtime, function_id)
+        : subjects.sessionCall(session.executor)
     const sealing = this.#options.payloads.seal(command, 'as-long-as-the-log')
     const sealed = sealing instanceof Promise ? await stored(sealing) : sealing
     const expected = bus.rpc.expect(subject, waitMs)
@@ -144,6 +183,7 @@ export class Invocations {
     headers.set(REPLY_HEADER, inbox)
     headers.set(DEADLINE_HEADER, String(Date.now() + waitMs))
     headers.set('Nats-Msg-Id', command.id)
+    if (session !== undefined) headers.set(SESSION_HEADER, `${function_id}/${session.session_id}`)
     // Without a connection the client would take the call, and forget it when it reconnects.
     if (bus.disconnected) throw callProblem(new RpcError('DISCONNECTED', subject), command)
     caller.effect.requireMine()
@@ -157,8 +197,7 @@ export class Invocations {
       const replied = reply.then((message) => this.#endOf(message))
       const { owner, job_id } = command.data
       const isFirst = caller.effect.before === undefined
-      const end = isFirst ? replied : begunJobs.replyOrEnd(replied, owner, job_id)
-      return { kind: 'ended', end: await end }
+      return await (isFirst ? replied : begunJobs.replyOrEnd(replied, owner, job_id))
     } catch (error) {
       if (error instanceof RpcError && error.code === 'CLOSED') {
         const { job_id: jobId } = command.data
@@ -275,6 +314,10 @@ function runJob(defined: Defined, jobId: number, input: Json, cause: Cause): Run
       },
     },
   )
+}
+
+function inJob({ session_id: id, context, expires_at }: KnownSession): SessionOfJob {
+  return { id, context, expires_at }
 }
 
 function callProblem(error: unknown, { data }: RunJob): unknown {

@@ -48,6 +48,9 @@ import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
 import { jobRoutes } from './surfaces/functions/jobs.ts'
+import { Sessions } from './sessions.ts'
+import { lambdaDialect } from './surfaces/lambda/dialect.ts'
+import { mountLambda } from './surfaces/lambda/mount.ts'
 
 /** A command that could not be stored for so long is answered with 503. */
 const STORE_WITHIN_MS = 10_000
@@ -69,7 +72,8 @@ async function serve(main: Main): Promise<void> {
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
   const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
-  const readers = { functions: definitions }
+  const sessions = stack.use(await Sessions.open({ bus, payloads, log, signal }))
+  const readers = { functions: definitions, sessions }
   const agreement = stack.use(new Agreement({ bus, readers, presence, instance, log, signal }))
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
@@ -98,7 +102,8 @@ async function serve(main: Main): Promise<void> {
   })
   const keys = new KeyLog({ bus, payloads, appender: newAppender() })
   const once = createOnce({ keys, room, maxBodyBytes, log })
-  const router = new Router({ app, dialect, telemetry, log, admission, guard, once })
+  const routing = { app, telemetry, log, admission, guard, once }
+  const router = new Router({ ...routing, dialect })
   functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
   const cancelJob = createCancelJob({ send, queries })
   jobRoutes(router, {
@@ -108,6 +113,12 @@ async function serve(main: Main): Promise<void> {
   const concurrency = config.functionConcurrency
   explainRoutes(router, { bus, payloads, presence, queries, concurrency })
   router.close()
+  const lambda = new Router({ ...routing, dialect: lambdaDialect })
+  mountLambda(lambda, {
+    ...{ bus, payloads, presence, definitions, agreement, sessions, queries, invocations },
+    ...{ send, telemetry, log, stack, maxBodyBytes },
+  })
+  lambda.close()
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,
     bus,

@@ -4,8 +4,10 @@
  */
 import { join } from 'node:path'
 import { Appender } from '#events/jetstream/append.ts'
+import { consumeDurable } from '#events/jetstream/consume.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
-import { CALLS, COMMANDS } from '#events/streams.ts'
+import { SESSION_HEADER } from '#events/replies.ts'
+import { CALLS, COMMANDS, sessionCallsDurable } from '#events/streams.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { connectBus } from '#runtime/bus.ts'
@@ -18,7 +20,9 @@ import { createHistory } from './history.ts'
 import { Intake } from './intake.ts'
 import { Leases } from './lease.ts'
 import { Outcomes } from './outcomes.ts'
+import { RetainedSessions } from './retained-sessions.ts'
 import { Runs } from './runs.ts'
+import { SessionLines } from './session-lines.ts'
 import type { JsMsg } from '@nats-io/jetstream'
 import type { Runtime } from '#events/functions.ts'
 
@@ -35,6 +39,8 @@ const RUNTIMES: readonly Runtime[] = ['python', 'nodejs', 'rust']
 
 interface Claimed extends Work {
   readonly message: JsMsg
+  /** Of a retained session. */
+  readonly session?: string
 }
 
 await runMain('executor', serve)
@@ -42,7 +48,8 @@ await runMain('executor', serve)
 async function serve(main: Main): Promise<void> {
   const { config, log, signal, stack } = main
   const connection = await connectBus('executor', main)
-  const { bus, payloads, telemetry } = connection
+  const { bus, payloads, telemetry, instance } = connection
+  const { eventTtlDays: ttlDays } = config
 
   const sandbox = createSandbox({
     cacheDir: join(config.home, 'sandbox'),
@@ -58,9 +65,11 @@ async function serve(main: Main): Promise<void> {
   const leases = stack.use(new Leases(bus))
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
   const cancellations = stack.use(new Cancellations({ bus, log }))
+  const sessions = new RetainedSessions({ bus, payloads, sandbox, appender, ttlDays, log })
   const runs = new Runs({
     payloads,
     sandbox,
+    sessions,
     runtimes,
     leases,
     appender,
@@ -74,7 +83,7 @@ async function serve(main: Main): Promise<void> {
       payloads,
       appender,
       signal,
-      ttlDays: config.eventTtlDays,
+      ttlDays,
       onFull: () => log.error('event_log_full'),
     }),
     runsTotal: telemetry.counter('sluice_runs', 'Runs by runtime and outcome.'),
@@ -85,11 +94,23 @@ async function serve(main: Main): Promise<void> {
     slots,
     perKey: Math.max(1, Math.floor(slots / 2)),
     ceiling: slots * CEILING_FACTOR,
-    start: ({ message }, free) => runs.settle(message, free),
+    start: async ({ message, session }, free) => {
+      await runs.settle(message, free)
+      const next = session === undefined ? undefined : lines.next(session)
+      if (next !== undefined) queue.push(next)
+    },
   })
+  const lines = new SessionLines<Claimed>()
   const claim = (message: JsMsg, functionId: number, from: typeof CALLS | typeof COMMANDS) => {
     leases.hold(message, from)
     queue.push({ key: functionId, message })
+  }
+  const makeStreams = () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes })
+  const claimOfSession = (message: JsMsg) => {
+    const [functionId, session = ''] = (message.headers?.get(SESSION_HEADER) ?? '').split('/')
+    leases.hold(message, CALLS)
+    const claimed = { key: Number(functionId), message, session }
+    if (lines.enter(session, claimed)) queue.push(claimed)
   }
   const intake = new Intake({
     bus,
@@ -98,7 +119,7 @@ async function serve(main: Main): Promise<void> {
     runtimes,
     lacksSome: runtimes.size < RUNTIMES.length,
     perConsumer: 256,
-    ensureStreams: () => ensureStreams(bus.jsm, { maxBytes: config.maxStreamBytes }),
+    ensureStreams: makeStreams,
     onCommand: (message, functionId) => claim(message, functionId, COMMANDS),
     onCall: (message) => {
       const target = message.subject.slice(message.subject.lastIndexOf('.') + 1)
@@ -111,27 +132,43 @@ async function serve(main: Main): Promise<void> {
     },
   })
   await untilDone(() => cancellations.start(), { what: 'cancellations', log, signal })
+  await untilDone(() => sessions.start(), { what: 'sessions', log, signal })
   await intake.start()
+  const sessionCalls = consumeDurable(bus, {
+    stream: CALLS,
+    durable: sessionCallsDurable(instance),
+    maxMessages: 256,
+    onMessage: claimOfSession,
+    onTrouble: log.warn,
+    ensure: makeStreams,
+  })
   stack.defer(async () => {
-    await intake.stop()
-    for (const { message } of queue.clear()) leases.handBack(message, HAND_BACK_AFTER_MS)
+    await Promise.all([intake.stop(), sessionCalls.stop()])
+    for (const { message } of [...lines.clear(), ...queue.clear()]) {
+      leases.handBack(message, HAND_BACK_AFTER_MS)
+    }
     await Promise.race([queue.idle(), expiry(FINISH_WITHIN_MS)])
     log.info('drained', { unfinished: queue.running })
     await sandbox.close()
     await queue.idle()
+    await sessions[Symbol.asyncDispose]()
   })
 
   const waiting = () => [{ value: queue.waiting }]
   telemetry.gauge('sluice_runs_waiting', 'Claimed runs that wait for a slot.', waiting)
   telemetry.gauge('sluice_runs_in_flight', 'Runs in flight.', () => [{ value: queue.running }])
   telemetry.gauge('sluice_sandbox_processes', 'Sandboxed processes by state.', () => {
-    const { spares, busy, idle } = sandbox.stats()
-    return Object.entries({ spares, busy, idle }).map(([state, value]) => ({
+    const { spares, busy, idle, pinned } = sandbox.stats()
+    return Object.entries({ spares, busy, idle, pinned }).map(([state, value]) => ({
       value,
       labels: { state },
     }))
   })
-  connection.announce(() => ({ sandbox: sandbox.stats() }))
+  telemetry.gauge('sluice_sessions_retained', 'Sessions with a process here.', () => [
+    { value: sessions.count },
+  ])
+  const { executorSessions } = config
+  connection.announce(() => ({ sandbox: sandbox.stats(), sessions_max: executorSessions }))
   const { level: sandboxLevel, reason } = sandbox.stats()
   log.info('ready', { slots, sandboxLevel, reason, functions: intake.functions })
 }

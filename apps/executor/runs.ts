@@ -17,6 +17,7 @@ import {
   jobReturned,
   jobStarted,
   jobSucceeded,
+  lostWithSession,
   noRun,
   retryDelayMs,
 } from '#domain/job.ts'
@@ -35,6 +36,8 @@ import { DefinitionMissing, type Definitions } from './definitions.ts'
 import { NOTHING, type HistoryOf } from './history.ts'
 import type { Leases } from './lease.ts'
 import type { Outcomes } from './outcomes.ts'
+import { SessionLost, type RetainedSessions } from './retained-sessions.ts'
+import { runOf } from './run-of.ts'
 import { giveUpUnreadable } from './unreadable.ts'
 
 const SOURCE = 'sluice/executor'
@@ -48,6 +51,7 @@ const RETURN_AT_STOP_AFTER_MS = 50
 export interface RunsOptions {
   readonly payloads: Payloads
   readonly sandbox: Sandbox
+  readonly sessions: RetainedSessions
   /** Those that this executor can run. */
   readonly runtimes: ReadonlySet<Runtime>
   readonly definitions: Definitions
@@ -132,31 +136,34 @@ export class Runs {
     const reading = definitions.at(definition_seq)
     const version = reading instanceof Promise ? await reading : reading
     if (record) await outcomes.append(jobStarted(command, attempt, saying()))
-    let result: RunResult
+    let end: JobEnded
     using watched = cancellations.watch(command.data.job_id)
     try {
-      result = await this.#inSandbox(command, version, attempt, record, watched.signal)
+      const result = await this.#inSandbox(command, version, attempt, record, watched.signal)
+      end = endOf(command, attempt, result)
     } catch (error) {
       const cancelledAt = cancellations.seqOf(command.data.job_id)
       if (watched.signal.aborted && cancelledAt !== undefined) {
         this.#settleCancelled(message, command, cancelledAt)
         return
       }
-      if (!(error instanceof SandboxError)) throw error
-      if (error.code !== 'SANDBOX_FAILED') {
+      if (error instanceof SessionLost) {
+        end = jobFailed(command, noRun(attempt), lostWithSession, saying())
+      } else if (!(error instanceof SandboxError)) throw error
+      else if (error.code !== 'SANDBOX_FAILED') {
         log.info('run_returned', { ...about(command), attempt, reason: error.code })
         await this.#sayReturned(command, attempt, error.code)
         const stopping = error.code === 'SANDBOX_CLOSED'
         leases.handBack(message, stopping ? RETURN_AT_STOP_AFTER_MS : RETURN_AFTER_MS)
         return
+      } else {
+        runsTotal.add(1, { runtime, outcome: 'lost' })
+        log.warn('run_lost', { ...about(command), attempt, error })
+        leases.handBack(message, retryDelayMs(attempt, Math.random()))
+        return
       }
-      runsTotal.add(1, { runtime, outcome: 'lost' })
-      log.warn('run_lost', { ...about(command), attempt, error })
-      leases.handBack(message, retryDelayMs(attempt, Math.random()))
-      return
     }
     free()
-    const end = endOf(command, attempt, result)
     const { seq, duplicate } = await outcomes.append(end, isWaitedFor(message))
     // Said before, perhaps by another attempt with another outcome: the first one is the job's end.
     if (duplicate) outcomes.replyWithPlace(message, seq)
@@ -181,13 +188,12 @@ export class Runs {
 
   async #inSandbox(
     command: RunJob,
-    { definition, version, owner, function_id }: FunctionVersion,
+    version: FunctionVersion,
     attempt: number,
     recorded: boolean,
     signal: AbortSignal,
   ): Promise<RunResult> {
-    const { sandbox, outcomes, log } = this.#options
-    const { timeout_ms: timeoutMs, runtime, code, env = {}, memory_mb: memoryMb } = definition
+    const { sandbox, sessions, outcomes, log } = this.#options
     let showing: NodeJS.Timeout | undefined
     let shown: Promise<unknown> | undefined
     const show = () => {
@@ -196,24 +202,12 @@ export class Runs {
         .catch((error: unknown) => log.warn('start_not_shown', { ...about(command), error }))
     }
     try {
-      return await sandbox.run({
-        program: { owner, functionId: function_id, version, runtime, code, env, memoryMb },
-        event: JSON.stringify(command.data.input),
-        context: {
-          job_id: command.data.job_id,
-          function_id,
-          function_name: definition.name,
-          function_version: version,
-          attempt,
-          deadline: new Date(Date.now() + timeoutMs).toISOString(),
-          traceparent: command.traceparent ?? '',
-        },
-        timeoutMs,
-        signal,
-        onStart: () => {
-          if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS)
-        },
-      })
+      const onStart = () => {
+        if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS)
+      }
+      const run = { ...runOf(command, version, attempt), signal, onStart }
+      const isRetained = command.data.session?.context.retain_session === true
+      return await (isRetained ? sessions.run(command, run) : sandbox.run(run))
     } finally {
       clearTimeout(showing)
       // The start, if it is told at all, stands before the end.

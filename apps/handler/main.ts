@@ -20,6 +20,7 @@ import { functionCommands } from './function-commands.ts'
 import { createJobEnds } from './job-ends.ts'
 import { jobCommands } from './job-commands.ts'
 import { createFunctionStore } from './function-store.ts'
+import { sessionCommands } from './session-commands.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
 import { Sweeper } from './sweeper.ts'
@@ -48,6 +49,7 @@ async function serve(main: Main): Promise<void> {
       checkSource: createSourceCheck(bus, payloads, presence),
       ensureDurable: durables.ensure,
     }),
+    session: sessionCommands({ bus, payloads, appender, ttlDays: config.eventTtlDays }),
   }
   const handle = createCommands({ bus, payloads, appender, aggregates, log })
   // Before anything is reclaimed: a command whose function has no durable would seem to be done.

@@ -18,6 +18,8 @@ const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_HOME = '.sluice'
 const DEFAULT_BODY_BYTES = 1024 * 1024
 const DEFAULT_CONCURRENT_REQUESTS = 2_048
+/** Retained sessions of one executor. */
+const DEFAULT_EXECUTOR_SESSIONS = 1_024
 /** Runs of one function that may be in flight over all executors. */
 const DEFAULT_FUNCTION_CONCURRENCY = 64
 const DEFAULT_EVENT_TTL_DAYS = 30
@@ -47,6 +49,8 @@ export interface Config extends AccessConfig {
   readonly maxConcurrentRequests: number
   /** Runs that one executor keeps in flight. */
   readonly executorConcurrency: number
+  /** Retained sessions that one executor may hold, each with a process. */
+  readonly executorSessions: number
   readonly functionConcurrency: number
   /** How long the log keeps what merely happened. */
   readonly eventTtlDays: number
@@ -84,6 +88,7 @@ export function resolveConfig(env: Env): Config {
       1,
       1_024,
     ),
+    executorSessions: integer(env, 'EXECUTOR_SESSIONS', DEFAULT_EXECUTOR_SESSIONS, 0, 100_000),
     functionConcurrency: integer(
       env,
       'FUNCTION_CONCURRENCY',

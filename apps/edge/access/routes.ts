@@ -44,6 +44,13 @@ export const ROUTES = {
   'GET /jobs/:id/logs': { scopes: JOBS },
   'GET /jobs/:id/explain': { scopes: JOBS },
   'POST /jobs/:id/cancel': { scopes: JOBS_WRITE },
+
+  'POST /api/v1/initialize': { scopes: EXECUTE, closed: true, limit: 'execute' },
+  'POST /api/v1/execute/:request_id': { scopes: EXECUTE, closed: true, limit: 'execute' },
+  'GET /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
+  'DELETE /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
+  'GET /api/v1/functions': { scopes: READ, closed: true, limit: 'functions' },
+  'GET /api/v1/functions/:language_title': { scopes: READ, closed: true, limit: 'functions' },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 
 export type RouteName = keyof typeof ROUTES

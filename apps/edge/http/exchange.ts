@@ -60,7 +60,8 @@ export type Handle = (exchange: Exchange) => Promise<Answer> | Answer
 /** How one API says no. */
 export interface Dialect {
   readonly contentType: string
-  render(problem: Problem, requestId: string): Answer
+  /** `about`: the id in the path that the API calls `request_id`, where it has one. */
+  render(problem: Problem, requestId: string, about?: string): Answer
 }
 
 export interface RouterOptions {
@@ -176,7 +177,8 @@ export class Router {
     } catch (error) {
       const problem = asProblem(error)
       this.#report(problem, requestId, context.req.path)
-      answer = outgoing.destroyed ? GONE : dialect.render(problem, requestId)
+      const about = context.req.param('request_id')
+      answer = outgoing.destroyed ? GONE : dialect.render(problem, requestId, about)
     }
     if (admitted) {
       await discardRest(incoming)

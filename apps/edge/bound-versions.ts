@@ -1,0 +1,70 @@
+/**
+ * The versions of functions that sessions are bound to: mostly the newest, which is in memory; an
+ * older one is read by its place on EVENTS. A version never changes, so what was read once stays
+ * true; the least recently used ones are forgotten when they take too much memory.
+ */
+import { functionNotFound } from '#domain/function.ts'
+import { Problem } from '#domain/problem.ts'
+import type { FunctionRegistered, FunctionUpdated } from '#events/functions.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
+import type { SessionData } from '#events/sessions.ts'
+import { definedBy, type Defined, type Definitions } from './definitions.ts'
+
+const KEPT_CHARACTERS = 32 * 1024 ** 2
+
+export interface BoundVersionsOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly definitions: Definitions
+}
+
+export class BoundVersions {
+  readonly #options: BoundVersionsOptions
+  /** By the place of their definitions. */
+  readonly #kept = new Map<number, Defined>()
+  #characters = 0
+
+  constructor(options: BoundVersionsOptions) {
+    this.#options = options
+  }
+
+  /** Throws a `Problem` if the function does not live any more. */
+  of(session: SessionData): Defined | Promise<Defined> {
+    const { function_id, owner, definition_seq: seq } = session
+    const newest = this.#options.definitions.get(function_id, owner)
+    if (newest.seq === seq) return newest
+    const known = this.#kept.get(seq)
+    if (known === undefined) return this.#read(function_id, seq)
+    this.#kept.delete(seq)
+    this.#kept.set(seq, known)
+    return known
+  }
+
+  async #read(functionId: number, seq: number): Promise<Defined> {
+    const { bus, payloads } = this.#options
+    let recorded
+    try {
+      recorded = await readEvent<FunctionRegistered | FunctionUpdated>(bus, payloads, { seq })
+    } catch (cause) {
+      const message = "The session's version of the function cannot be read."
+      throw new Problem('UNAVAILABLE', message, undefined, { cause })
+    }
+    if (recorded === undefined) throw functionNotFound(functionId)
+    const defined = definedBy(recorded.event.data, seq)
+    this.#keep(seq, defined)
+    return defined
+  }
+
+  #keep(seq: number, defined: Defined): void {
+    if (this.#kept.has(seq)) return
+    this.#kept.set(seq, defined)
+    this.#characters += defined.definition.code.length
+    for (const [oldest, { definition }] of this.#kept) {
+      if (this.#characters <= KEPT_CHARACTERS || oldest === seq) return
+      this.#kept.delete(oldest)
+      this.#characters -= definition.code.length
+    }
+  }
+}
