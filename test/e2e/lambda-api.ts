@@ -1,5 +1,6 @@
 /** The lambda API as its tests call it. */
 import assert from 'node:assert/strict'
+import { SignJWT } from 'jose'
 import { fetchJson, type JsonAnswer, type JsonRequest } from '../support/fetch-json.ts'
 
 export interface Refused {
@@ -37,6 +38,25 @@ export interface SessionView {
 }
 
 type Headers = Readonly<Record<string, string>>
+
+const API_KEY = 'a key for the tests of sessions'.replaceAll(' ', '-')
+const JWT_SECRET = 'a secret for the tests of sessions'
+
+/** What a platform is started with, so that its lambda API can be asked. */
+export const LAMBDA_ENV = { SLUICE_API_KEY: API_KEY, JWT_SECRET, RATE_LIMITS: 'off' }
+/** As the owner of what was made without credentials. */
+export const KEYED: Headers = { 'x-api-key': API_KEY }
+
+/** As somebody else. */
+export async function bearer(owner: string, scope: string): Promise<Headers> {
+  const token = await new SignJWT({ owner, scope })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setSubject(owner)
+    .setIssuedAt()
+    .setExpirationTime('10m')
+    .sign(new TextEncoder().encode(JWT_SECRET))
+  return { authorization: `Bearer ${token}` }
+}
 
 export const NO_CACHE: Headers = { 'x-cache-control': 'no-cache' }
 export const RETAINED = { retain_session: true }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { freshName, FunctionsApi } from './functions-api.ts'
-import { LambdaApi, RETAINED } from './lambda-api.ts'
+import { KEYED, LAMBDA_ENV, LambdaApi, RETAINED } from './lambda-api.ts'
 
 /** Counts its own calls, in each runtime. */
 const COUNTERS = {
@@ -15,9 +15,9 @@ let platform: TestPlatform
 let functions: FunctionsApi
 let api: LambdaApi
 before(async () => {
-  platform = await startPlatform()
+  platform = await startPlatform({ env: LAMBDA_ENV })
   functions = new FunctionsApi(platform.url)
-  api = new LambdaApi(platform.url)
+  api = new LambdaApi(platform.url, KEYED)
 })
 after(() => platform.stop())
 
