@@ -2,7 +2,7 @@
  * Compiles sources in confinement and keeps what came of them.
  *
  * Invariants:
- * 1. A program is named by everything that it was made of: the source, our prelude, the compiler and
+ * 1. A program is named by everything that it was made of: the source, our library, the compiler and
  *    its settings. Whatever has that name is the same program, whoever asked for it.
  * 2. Each compile is a process of its own, bounded in time, memory and size: the compiler is an
  *    attack surface too, and what one source does to it meets no other.
@@ -20,6 +20,7 @@ import { readDiagnostics } from './diagnostics.ts'
 import type { Ground } from './ground.ts'
 import { Lanes } from './lanes.ts'
 import { Programs } from './programs.ts'
+import { programPath } from './runtimes/launch.ts'
 import { INSIDE, type Toolchain } from './toolchain.ts'
 
 const AT_ONCE = 2
@@ -34,12 +35,20 @@ const OPEN_FILES = 256
 /** The shell tells so of a compiler that ran out of processor time. */
 const OUT_OF_TIME_EXITS: readonly (number | null)[] = [128 + 24]
 const KILLED_EXIT = 128 + 9
+/** Said when all is in place: without it, whatever was said is not about the source. */
+const BEGUN = 'begun'
+const NO_MEMORY = /out of memory|memory allocation of \d+ bytes failed/
 
+/** Where our library is inside the sandbox. */
+const LIBRARY = '/library/libsluice.rlib'
 const FLAGS = [
-  ...['--edition=2021', '--crate-name=function', '--crate-type=bin', '--error-format=json'],
-  ...['--cap-lints=allow', '-Copt-level=2', '-Ccodegen-units=1', '-Cdebuginfo=0'],
-  ...['-Cpanic=unwind', '-Cstrip=symbols', '-Ctarget-feature=+crt-static'],
+  ...['--edition=2021', '--error-format=json', '--cap-lints=allow', '-Copt-level=2'],
+  ...['-Ccodegen-units=1', '-Cdebuginfo=0', '-Cpanic=unwind', '-Ctarget-feature=+crt-static'],
 ]
+const CRATES = {
+  library: ['--crate-type=rlib', '--crate-name=sluice'],
+  program: ['--crate-type=bin', '--crate-name=function', '-Cstrip=symbols'],
+} as const
 
 /** A source that is no program. */
 export class CompileRefused extends Error {
@@ -57,26 +66,26 @@ export class CompileRefused extends Error {
 export class Compiler {
   readonly #ground: Ground
   readonly #toolchain: Toolchain
-  readonly #preludePath: string
+  readonly #rootPath: string
+  readonly #flags: readonly string[]
+  /** What makes the library that the program is linked with. */
+  readonly #library: Compiler | undefined
   readonly #programs: Programs
   readonly #lanes = new Lanes(Array.from({ length: AT_ONCE }, (_, lane) => lane))
   readonly #running = new Map<CompileProcess, Promise<unknown>>()
   readonly #onTrouble: (error: unknown) => void
-  #prelude: Promise<string> | undefined
+  #root: Promise<string> | undefined
   #closed = false
 
   constructor(ground: Ground, toolchain: Toolchain, options: CompilerOptions) {
     this.#ground = ground
     this.#toolchain = toolchain
-    this.#preludePath = options.preludePath ?? ground.runnerPaths.rust
+    const { crate, rootPath, library } = options
+    this.#rootPath = rootPath
+    this.#library = library
+    this.#flags = [...FLAGS, ...CRATES[crate]]
     this.#onTrouble = options.onTrouble
     this.#programs = new Programs(toolchain.folder)
-  }
-
-  /** The same with another text around the source. */
-  with(preludePath: string): Compiler {
-    const onTrouble = this.#onTrouble
-    return new Compiler(this.#ground, this.#toolchain, { preludePath, onTrouble })
   }
 
   async check(code: string, signal?: AbortSignal): Promise<CheckResult> {
@@ -109,27 +118,30 @@ export class Compiler {
   async close(): Promise<void> {
     this.#closed = true
     for (const process of this.#running.keys()) process.kill('closed')
-    await Promise.allSettled(this.#running.values())
+    await Promise.allSettled([...this.#running.values(), this.#library?.close()])
   }
 
   async #nameOf(code: string): Promise<string> {
-    this.#prelude ??= readFile(this.#preludePath, 'utf8')
-    const parts = [code, await this.#prelude, this.#toolchain.version, FLAGS.join(' ')]
+    this.#root ??= readFile(this.#rootPath, 'utf8')
+    const library = this.#library && (await this.#library.#nameOf(''))
+    const { version } = this.#toolchain
+    const parts = [code, await this.#root, library ?? '', version, this.#flags.join(' ')]
     const sum = createHash('sha256')
     for (const part of parts) sum.update(`${part.length}:`).update(part)
     return sum.digest('hex')
   }
 
   async #compile(code: string): Promise<Buffer> {
+    const library = await this.#library?.program('')
     if (this.#closed) throw closedError()
     const { user, cgroups, filterPaths } = this.#ground
     const process = new CompileProcess({
-      ...this.#command(),
+      ...this.#command(library),
       user,
       source: code,
       timeoutMs: WALL_MS,
       memoryMb: MEMORY_MB,
-      runnerPath: this.#preludePath,
+      runnerPath: this.#rootPath,
       filterPath: filterPaths.compiler,
       onTrouble: this.#onTrouble,
       ...(cgroups === undefined ? {} : { cgroup: () => cgroups.create() }),
@@ -142,18 +154,21 @@ export class Compiler {
     }
   }
 
-  #command() {
+  #command(library: string | undefined) {
     const { bwrapPath, mark } = this.#ground
     const { linker, binds } = this.#toolchain
-    const compiler = `${INSIDE}/bin/rustc --sysroot ${INSIDE} -Clinker=${linker} ${FLAGS.join(' ')}`
-    const script =
-      'cat >main.rs && cat <&3 >function.rs && ' +
+    const compiler = [
       // Without /proc its own libraries are not found beside it.
-      `LD_LIBRARY_PATH=${INSIDE}/lib ${compiler} -o program main.rs </dev/null && cat program >&3`
+      `LD_LIBRARY_PATH=${INSIDE}/lib ${INSIDE}/bin/rustc --sysroot ${INSIDE} -Clinker=${linker}`,
+      ...this.#flags,
+      ...(library === undefined ? [] : [`--extern sluice=${LIBRARY}`]),
+      '-o program main.rs </dev/null',
+    ]
+    const script = `echo ${BEGUN} >&2 && cat >main.rs && cat <&3 >function.rs && ${compiler.join(' ')} && cat program >&3`
     return confine({
       bwrapPath,
       mark,
-      binds,
+      binds: library === undefined ? binds : [...binds, [library, LIBRARY]],
       command: '/bin/sh',
       arguments: ['-c', script],
       environment: { PATH: '/usr/bin:/bin', TMPDIR: '/tmp' },
@@ -164,9 +179,26 @@ export class Compiler {
 }
 
 export interface CompilerOptions {
-  /** Another text around the source than the runner's. */
-  readonly preludePath?: string
+  readonly crate: keyof typeof CRATES
+  /** The crate's root, which may include the source as `function.rs`. */
+  readonly rootPath: string
+  readonly library?: Compiler
   readonly onTrouble: (error: unknown) => void
+}
+
+/** For functions, and for programs of our own that stand alone. */
+export function createCompilers(
+  ground: Ground,
+  toolchain: Toolchain,
+  onTrouble: CompilerOptions['onTrouble'],
+) {
+  const compiler = (options: Omit<CompilerOptions, 'onTrouble'>) =>
+    new Compiler(ground, toolchain, { ...options, onTrouble })
+  const library = compiler({ crate: 'library', rootPath: ground.runnerPaths.rust })
+  return {
+    functions: compiler({ crate: 'program', rootPath: programPath, library }),
+    alone: (rootPath: string) => compiler({ crate: 'program', rootPath }),
+  }
 }
 
 function programOf(compiled: Awaited<CompileProcess['ended']>, code: string): Buffer {
@@ -191,10 +223,10 @@ function programOf(compiled: Awaited<CompileProcess['ended']>, code: string): Bu
       if (exitCode === null || exitCode === KILLED_EXIT) {
         throw new SandboxError('SANDBOX_FAILED', 'The compiler was killed from outside.')
       }
-      if (!said.includes('{')) {
-        // Bubblewrap's words, or the shell's: nothing of it is about the source.
+      if (!said.includes(BEGUN)) {
         throw new SandboxError('SANDBOX_FAILED', `The compiler did not start: ${said.trim()}`)
       }
+      if (NO_MEMORY.test(said)) throw refuse('The source takes too much memory to compile.')
       throw refuse('The source cannot be compiled: it crashes the compiler.')
     }
   }

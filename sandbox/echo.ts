@@ -4,7 +4,7 @@
  * A benchmark puts it beside `Sandbox.run`: the same confinement, channel and interpreter, but no
  * user code, no JSON, no log, no pool.
  */
-import { Compiler } from './compile.ts'
+import { createCompilers } from './compile.ts'
 import type { RuntimeName } from './contract.ts'
 import { encodeFrame, frameType } from './frames.ts'
 import { type Ground, layGround, startProcess } from './ground.ts'
@@ -48,11 +48,10 @@ export async function startEcho(options: SandboxOptions, runtime: RuntimeName): 
   }
 }
 
-async function compiled(ground: Ground, preludePath: string): Promise<Slot> {
+async function compiled(ground: Ground, echoPath: string): Promise<Slot> {
   if (ground.toolchain instanceof Error) throw ground.toolchain
-  const onTrouble = () => undefined
-  const compiler = new Compiler(ground, ground.toolchain, { preludePath, onTrouble })
-  const path = await compiler.program('')
+  const { alone } = createCompilers(ground, ground.toolchain, () => undefined)
+  const path = await alone(echoPath).program('')
   const nothing = () => Promise.resolve()
   return { command: '/echo', binds: [[path, '/echo']], fill: nothing, remove: nothing }
 }

@@ -3,7 +3,7 @@
  *
  * Invariants:
  * 1. A program is whole or absent: written beside its place, then renamed into it.
- * 2. All of them take at most `MOST_BYTES`; those that nobody has started for longest go first.
+ * 2. All of them take at most `mostBytes`; those that nobody has started for longest go first.
  * 3. Names are hashes and the folder cannot be listed by others: who does not know the source does
  *    not find the program.
  */
@@ -18,10 +18,12 @@ let drafts = 0
 
 export class Programs {
   readonly #folder: string
+  readonly #mostBytes: number
   #sweeping: Promise<void> = Promise.resolve()
 
-  constructor(parent: string) {
+  constructor(parent: string, mostBytes = MOST_BYTES) {
     this.#folder = path.join(parent, 'programs')
+    this.#mostBytes = mostBytes
   }
 
   /** Its path, if it is here; it counts as used now. */
@@ -45,14 +47,14 @@ export class Programs {
     } finally {
       await rm(draft, { force: true })
     }
-    this.#sweeping = this.#sweeping.then(() => sweep(this.#folder, name))
+    this.#sweeping = this.#sweeping.then(() => sweep(this.#folder, name, this.#mostBytes))
     await this.#sweeping
     return file
   }
 }
 
 /** Another host may be doing the same: what is gone already is gone. */
-async function sweep(folder: string, spared: string): Promise<void> {
+async function sweep(folder: string, spared: string, mostBytes: number): Promise<void> {
   const found = await Promise.all(
     (await readdir(folder)).map(async (name) => {
       const file = path.join(folder, name)
@@ -65,7 +67,7 @@ async function sweep(folder: string, spared: string): Promise<void> {
   for (const each of found.sort((a, b) => a.usedMs - b.usedMs)) {
     if (each.name === spared) continue
     const isDraft = each.name.includes('.')
-    if (isDraft ? now - each.usedMs < ABANDONED_AFTER_MS : bytes <= MOST_BYTES) continue
+    if (isDraft ? now - each.usedMs < ABANDONED_AFTER_MS : bytes <= mostBytes) continue
     await rm(each.file, { force: true })
     bytes -= each.bytes
   }

@@ -9,7 +9,7 @@
  * Siblings: `ground.ts` what the machine offers, `shelf.ts` spares, `pool.ts` who runs where.
  */
 import { Checker, type Checkers } from './check.ts'
-import { Compiler } from './compile.ts'
+import { type Compiler, createCompilers } from './compile.ts'
 import {
   type CheckResult,
   type InterpretedName,
@@ -29,6 +29,7 @@ import { PinnedProcess } from './pinned.ts'
 import { Pool } from './pool.ts'
 import { adviceFor, probes, readProbe } from './probe.ts'
 import type { SandboxProcess } from './process.ts'
+import { enterPath } from './runtimes/launch.ts'
 import { serve } from './serve.ts'
 import { Shelves } from './shelf.ts'
 import { Slots } from './slots.ts'
@@ -182,8 +183,10 @@ class ProcessSandbox implements Sandbox {
     const { toolchain } = ground
     if (toolchain instanceof Error) throw toolchain
     const onTrouble = (error: unknown) => this.#onTrouble(error)
-    this.#compiler = new Compiler(ground, toolchain, { onTrouble })
-    this.#slots = await Slots.open(ground, toolchain, this.#compiler)
+    const { functions: compiler, alone } = createCompilers(ground, toolchain, onTrouble)
+    this.#compiler = compiler
+    const enter = await alone(enterPath).program('')
+    this.#slots = await Slots.open(ground, toolchain, { enter, compiler })
   }
 
   async #fill(ground: Ground, usable: readonly RuntimeName[]): Promise<void> {

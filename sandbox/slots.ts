@@ -17,7 +17,6 @@ import type { Compiler } from './compile.ts'
 import type { Ground } from './ground.ts'
 import { isHostAlive } from './host.ts'
 import type { Bind } from './interpreters.ts'
-import { enterPath } from './runtimes/launch.ts'
 import type { Toolchain } from './toolchain.ts'
 
 /** `enter.rs` knows it as well. */
@@ -46,13 +45,18 @@ export class Slots {
     this.#compiler = compiler
   }
 
-  static async open(ground: Ground, toolchain: Toolchain, compiler: Compiler): Promise<Slots> {
+  /** `enter` is the path of the program that spares wait in. */
+  static async open(
+    { mark }: Pick<Ground, 'mark'>,
+    toolchain: Toolchain,
+    { enter, compiler }: { enter: string; compiler: Compiler },
+  ): Promise<Slots> {
     const parent = path.join(toolchain.folder, 'slots')
     await mkdir(parent, { recursive: true, mode: 0o711 })
     await removeStale(parent)
-    const folder = path.join(parent, `${ground.mark}-${(opened += 1)}`)
+    const folder = path.join(parent, `${mark}-${(opened += 1)}`)
     await mkdir(folder, { mode: 0o711 })
-    return new Slots(folder, await compiler.with(enterPath).program(''), compiler)
+    return new Slots(folder, enter, compiler)
   }
 
   make(): Slot {

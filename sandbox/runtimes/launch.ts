@@ -32,7 +32,7 @@ async function joined(names: readonly string[]): Promise<string> {
 
 /** A crate's root with its modules written out: one text is easier to hand over than many files. */
 async function crate(folder: string): Promise<string> {
-  const root = await text(`${folder}/main.rs`)
+  const root = await text(`${folder}/lib.rs`)
   const modules = [...root.matchAll(/^mod (\w+);$/gm)].map(async ([line, name]) => [
     line,
     `mod ${name} {\n${await text(`${folder}/${name}.rs`)}}`,
@@ -49,6 +49,8 @@ const nodeBootstrap =
   "require('node:vm').compileFunction(require('node:fs').readFileSync(0,'utf8'),['require','process']," +
   "{filename:'runner',importModuleDynamically:undefined})(require,process)"
 
+/** The crate that a function's source becomes; the runner is a library beside it. */
+export const programPath = at('rust/main.rs')
 /** The program that a spare of what is compiled waits in. */
 export const enterPath = at('rust/enter.rs')
 

@@ -12,6 +12,7 @@ import { attacksOnAccounting } from './attacks/memory.ts'
 import { attacksOnProtocol } from './attacks/protocol.ts'
 import { attacksOnReach } from './attacks/reach.ts'
 import { attacksOnResources } from './attacks/resources.ts'
+import { attacksInRust } from './attacks/rust.ts'
 import { errorOf, levels, openRig, program, resultOf, type Rig } from './support.ts'
 
 const attacks = [
@@ -19,6 +20,7 @@ const attacks = [
   ...attacksOnAccounting,
   ...attacksOnReach,
   ...attacksOnProtocol,
+  ...attacksInRust,
 ]
 
 for (const level of levels) {
@@ -29,6 +31,10 @@ for (const level of levels) {
     const witnesses = {
       python: program('python', 'def handler(event):\n    return [event["n"], "python"]'),
       nodejs: program('nodejs', 'exports.handler = (event) => [event.n, "nodejs"]'),
+      rust: program(
+        'rust',
+        'fn handler(event: Json) -> Result<Json, String> { Ok(json!([event["n"], "rust"])) }',
+      ),
     }
 
     before(async () => {
@@ -43,7 +49,11 @@ for (const level of levels) {
     })
 
     async function othersWork() {
-      for (const runtime of ['python', 'nodejs'] as const satisfies readonly RuntimeName[]) {
+      for (const runtime of [
+        'python',
+        'nodejs',
+        'rust',
+      ] as const satisfies readonly RuntimeName[]) {
         const n = Math.random()
         const run = await rig.run(witnesses[runtime], { event: JSON.stringify({ n }) })
         assert.deepEqual(resultOf(run), [n, runtime])

@@ -23,7 +23,32 @@ async function frozenSoon(rig: Rig): Promise<void> {
 const counting = {
   python: 'n = 0\ndef handler(event):\n    global n\n    n += 1\n    return n',
   nodejs: 'let n = 0\nexports.handler = () => (n += 1)',
+  rust: `use std::sync::atomic::{AtomicU64, Ordering};
+static N: AtomicU64 = AtomicU64::new(0);
+fn handler(_event: Json) -> Result<Json, String> { Ok(json!(N.fetch_add(1, Ordering::Relaxed) + 1)) }`,
 } as const
+
+const looking = {
+  python:
+    'import os\ndef handler(event):\n    try:\n        open("/tmp/mark", "a").close()\n        return sorted(os.listdir("/tmp"))\n    except OSError:\n        return ["mark"]',
+  nodejs:
+    'const fs = require("fs")\nexports.handler = () => { try { fs.appendFileSync("/tmp/mark", ""); return fs.readdirSync("/tmp") } catch { return ["mark"] } }',
+  rust: `fn handler(_event: Json) -> Result<Json, String> {
+    if std::fs::write("/tmp/mark", "").is_err() { return Ok(json!(["mark"])) }
+    Ok(std::fs::read_dir("/tmp").unwrap().map(|at| at.unwrap().file_name().into_string().unwrap()).collect())
+}`,
+} as const
+
+const taking = {
+  python: 'def handler(event):\n    return len(bytearray(event << 20)) >> 20',
+  nodejs: 'exports.handler = (event) => new Uint8Array(event << 20).fill(1).length / 2 ** 20',
+  rust: `fn handler(event: Json) -> Result<Json, String> {
+    let taken = vec![1u8; (event.as_u64().ok_or("no number")? << 20) as usize];
+    Ok(json!(std::hint::black_box(taken).len() >> 20))
+}`,
+} as const
+
+const runtimes = ['python', 'nodejs', 'rust'] as const
 
 for (const level of levels) {
   describe(`processes at level ${level === 'auto' ? 'full' : 'user'}`, () => {
@@ -33,7 +58,7 @@ for (const level of levels) {
     })
     after(() => rig.close())
 
-    for (const runtime of ['python', 'nodejs'] as const) {
+    for (const runtime of runtimes) {
       test(`${runtime}: a function keeps its process from call to call`, async () => {
         const fn = program(runtime, counting[runtime])
         for (let i = 1; i <= 20; i += 1) assert.equal(resultOf(await rig.run(fn)), i)
@@ -55,10 +80,7 @@ for (const level of levels) {
       })
 
       test(`${runtime}: files in /tmp do not cross functions`, async () => {
-        const look =
-          runtime === 'python'
-            ? 'import os\ndef handler(event):\n    try:\n        open("/tmp/mark", "a").close()\n        return sorted(os.listdir("/tmp"))\n    except OSError:\n        return ["mark"]'
-            : 'const fs = require("fs")\nexports.handler = () => { try { fs.appendFileSync("/tmp/mark", ""); return fs.readdirSync("/tmp") } catch { return ["mark"] } }'
+        const look = looking[runtime]
         for (let i = 0; i < 3; i += 1) {
           const fn = program(runtime, look)
           const clean = `${look}\n`
@@ -68,11 +90,7 @@ for (const level of levels) {
       })
 
       test(`${runtime}: its memory limit is the function's own`, async () => {
-        const take =
-          runtime === 'python'
-            ? 'def handler(event):\n    return len(bytearray(event << 20)) >> 20'
-            : 'exports.handler = (event) => new Uint8Array(event << 20).fill(1).length / 2 ** 20'
-        const fn = (memoryMb: number) => program(runtime, take, { memoryMb })
+        const fn = (memoryMb: number) => program(runtime, taking[runtime], { memoryMb })
         assert.equal(resultOf(await rig.run(fn(512), { event: '300' })), 300)
         assert.equal(errorOf(await rig.run(fn(128), { event: '300' })).code, 'MEMORY_LIMIT')
         assert.equal(resultOf(await rig.run(fn(64), { event: '30' })), 30)

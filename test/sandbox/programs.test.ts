@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { RuntimeName } from '#sandbox/contract.ts'
+import { failuresInRust, handlersInRust, RUST } from './rust-programs.ts'
 import { errorOf, levels, openRig, program, resultOf, type Rig } from './support.ts'
 
 const handlers: readonly [RuntimeName, string, string][] = [
+  ...handlersInRust,
   ['python', 'a function', 'def handler(event):\n    return event'],
   [
     'python',
@@ -99,6 +101,7 @@ const handlers: readonly [RuntimeName, string, string][] = [
 ]
 
 const failures: readonly [RuntimeName, string, string, Record<string, unknown>][] = [
+  ...failuresInRust,
   [
     'python',
     'a raise',
@@ -223,6 +226,14 @@ const failures: readonly [RuntimeName, string, string, Record<string, unknown>][
   ],
 ]
 
+/** Rust: what fails with the number of its call. */
+const counted = (failure: string) => `use std::sync::atomic::{AtomicU64, Ordering};
+static N: AtomicU64 = AtomicU64::new(0);
+fn handler(_event: Json) -> Result<Json, String> {
+    let n = N.fetch_add(1, Ordering::Relaxed) + 1;
+    ${failure}
+}`
+
 for (const level of levels) {
   describe(`programs at level ${level === 'auto' ? 'full' : 'user'}`, () => {
     let rig: Rig
@@ -246,7 +257,7 @@ for (const level of levels) {
         const error = errorOf(await rig.run(program(runtime, code)))
         assert.equal(error.code, 'RUNTIME_ERROR')
         assert.deepEqual({ ...error, ...expected }, error)
-        const file = runtime === 'python' ? 'function.py' : 'function.js'
+        const file = { python: 'function.py', nodejs: 'function.js', rust: 'function.rs' }[runtime]
         for (const line of error.stack?.split('\n').slice(1, -1) ?? []) {
           if (/^\s+(at|File) /.test(line)) assert.ok(line.includes(file), line)
         }
@@ -269,6 +280,8 @@ for (const level of levels) {
           'n = 0\ndef handler(event):\n    global n\n    n += 1\n    raise ValueError(n)',
         ),
         program('nodejs', 'let n = 0\nexports.handler = () => { throw new Error(n += 1) }'),
+        program('rust', counted('Err(n.to_string())')),
+        program('rust', counted('panic!("{n}")')),
       ]) {
         assert.equal(errorOf(await rig.run(fn)).message, '1')
         assert.equal(errorOf(await rig.run(fn)).message, '2')
@@ -289,23 +302,36 @@ async def handler(event):
       assert.deepEqual([error.type, error.line], ['ValueError', 2])
     })
 
-    test('numbers pass as text', async () => {
-      const fn = program('python', 'def handler(event):\n    return event')
-      const run = await rig.run(fn, { event: ' [1.0, 12345678901234567890, 1e400] ' })
-      assert.equal(
-        errorOf(run).message,
-        'The result is not JSON: result[2] is inf, which is not JSON.',
-      )
-      const exact = await rig.run(fn, { event: '[1.0,12345678901234567890]' })
-      assert.deepEqual(exact.outcome, { ok: true, result: '[1.0,12345678901234567890]' })
-    })
+    for (const [runtime, code] of [
+      ['python', 'def handler(event):\n    return event'],
+      ['rust', `${RUST} Ok(event) }`],
+    ] as const) {
+      test(`${runtime}: numbers pass as text`, async () => {
+        const fn = program(runtime, code)
+        const run = await rig.run(fn, { event: ' [1.0, 12345678901234567890, 1e400] ' })
+        assert.equal(
+          errorOf(run).message,
+          'The result is not JSON: result[2] is inf, which is not JSON.',
+        )
+        const exact = await rig.run(fn, { event: '[1.0,12345678901234567890]' })
+        assert.deepEqual(exact.outcome, { ok: true, result: '[1.0,12345678901234567890]' })
+      })
+    }
 
     test('a result may be as deep as the limit and no deeper', async () => {
-      const code =
-        'def handler(event):\n    r = []\n    for _ in range(event - 1):\n        r = [r]\n    return r'
-      const fn = program('python', code)
-      assert.ok((await rig.run(fn, { event: '512' })).outcome.ok)
-      assert.match(errorOf(await rig.run(fn, { event: '513' })).message, /512/)
+      for (const fn of [
+        program(
+          'python',
+          'def handler(event):\n    r = []\n    for _ in range(event - 1):\n        r = [r]\n    return r',
+        ),
+        program(
+          'rust',
+          `${RUST} Ok((1..event.as_i64().unwrap()).fold(json!([]), |r, _| json!([r]))) }`,
+        ),
+      ]) {
+        assert.ok((await rig.run(fn, { event: '512' })).outcome.ok)
+        assert.match(errorOf(await rig.run(fn, { event: '513' })).message, /512/)
+      }
     })
 
     test('what is printed belongs to its run, whole and in order', async () => {
@@ -313,7 +339,12 @@ async def handler(event):
         'import sys, os\ndef handler(event):\n    print("one", event)\n    print("err", file=sys.stderr)\n    os.write(1, b"raw\\n")'
       const nodejs =
         'exports.handler = (event) => { console.log("one", event); console.error("err"); require("fs").writeSync(1, "raw\\n") }'
-      for (const fn of [program('python', python), program('nodejs', nodejs)]) {
+      const rust = `use std::io::Write;\n${RUST} println!("one {event}"); eprintln!("err"); std::io::stdout().write_all(b"raw\\n").unwrap(); Ok(event) }`
+      for (const fn of [
+        program('python', python),
+        program('nodejs', nodejs),
+        program('rust', rust),
+      ]) {
         for (let i = 0; i < 50; i += 1) {
           const { logs } = await rig.run(fn, { event: String(i) })
           const texts = logs.map(({ stream, text }) => `${stream} ${text}`).sort()
@@ -341,6 +372,8 @@ async def handler(event):
       assert.deepEqual(resultOf(await rig.run(nodejs)), env)
       const code = 'import os\ndef handler(event):\n    return dict(os.environ)'
       assert.deepEqual(resultOf(await rig.run(program('python', code, { env }))), env)
+      const rust = `${RUST} let _ = event; Ok(std::env::vars().collect()) }`
+      assert.deepEqual(resultOf(await rig.run(program('rust', rust, { env }))), env)
     })
 
     test('what a run used is told', async () => {

@@ -1,7 +1,7 @@
 /** Runs the filter on a small BPF machine: what the kernel would answer, call by call. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { assembleFilter, type FilterArch, filterProgram } from '#sandbox/seccomp.ts'
+import { assembleFilter, type FilterArch, type Filtered, filterProgram } from '#sandbox/seccomp.ts'
 import { denied, judged, newestKnown } from '#sandbox/syscall-numbers.ts'
 
 const audit = { x64: 0xc000003e, arm64: 0xc00000b7 } as const
@@ -12,8 +12,9 @@ function answer(
   number: number,
   args: readonly number[] = [],
   from: number = audit[arch],
+  who: Filtered = 'function',
 ) {
-  const bytes = assembleFilter(arch)
+  const bytes = assembleFilter(arch, who)
   const data = Buffer.alloc(64)
   data.writeUInt32LE(number, 0)
   data.writeUInt32LE(from, 4)
@@ -75,6 +76,21 @@ for (const arch of arches) {
       assert.equal(answer(arch, clone, [0x11]), 'EPERM')
       assert.equal(answer(arch, clone, [0x10000 | 0x10000000]), 'EPERM')
       assert.equal(answer(arch, judged.clone3[column]), 'ENOSYS')
+    })
+
+    test('a compiler may make processes, and is bound like a function otherwise', () => {
+      const asCompiler = (number: number, args: readonly number[] = []) =>
+        answer(arch, number, args, audit[arch], 'compiler')
+      const clone = judged.clone[column]
+      assert.equal(asCompiler(clone, [0x11]), 'allow')
+      assert.equal(asCompiler(clone, [0x10000000]), 'EPERM')
+      assert.equal(asCompiler(judged.clone3[column]), 'ENOSYS')
+      assert.equal(asCompiler(judged.socket[column], [2]), 'EAFNOSUPPORT')
+      for (const [name, numbers] of Object.entries(denied)) {
+        const number = numbers[column]
+        if (number === null || number === undefined) continue
+        assert.equal(asCompiler(number), /^v?fork$/.test(name) ? 'allow' : 'EPERM', name)
+      }
     })
 
     test('sockets are local', () => {

@@ -1,50 +1,53 @@
 // `json!`: a value as it is written in JSON, with expressions in place of values.
 
+#[macro_export]
 macro_rules! json {
     (null) => { $crate::Json::Null };
-    ([ $($items:tt)* ]) => { json_items!([] $($items)*) };
+    ([ $($items:tt)* ]) => { $crate::json_items!([] $($items)*) };
     ({ $($members:tt)* }) => {{
         #[allow(unused_mut)]
         let mut members = $crate::Map::new();
-        json_members!(members $($members)*);
+        $crate::json_members!(members $($members)*);
         $crate::Json::Object(members)
     }};
-    ($value:expr) => { $crate::convert::ToJson::to_json(&$value) };
+    ($value:expr) => { $crate::ToJson::to_json(&$value) };
 }
 
 // One item at a time moves into the brackets; a value that looks like JSON is tried as JSON first.
+#[macro_export]
 macro_rules! json_items {
     ([$($done:expr,)*]) => { $crate::Json::Array(::std::vec![$($done),*]) };
     ([$($done:expr,)*] null $(, $($rest:tt)*)?) => {
-        json_items!([$($done,)* $crate::Json::Null,] $($($rest)*)?)
+        $crate::json_items!([$($done,)* $crate::Json::Null,] $($($rest)*)?)
     };
     ([$($done:expr,)*] [$($inner:tt)*] $(, $($rest:tt)*)?) => {
-        json_items!([$($done,)* json!([$($inner)*]),] $($($rest)*)?)
+        $crate::json_items!([$($done,)* $crate::json!([$($inner)*]),] $($($rest)*)?)
     };
     ([$($done:expr,)*] {$($inner:tt)*} $(, $($rest:tt)*)?) => {
-        json_items!([$($done,)* json!({$($inner)*}),] $($($rest)*)?)
+        $crate::json_items!([$($done,)* $crate::json!({$($inner)*}),] $($($rest)*)?)
     };
     ([$($done:expr,)*] $next:expr $(, $($rest:tt)*)?) => {
-        json_items!([$($done,)* json!($next),] $($($rest)*)?)
+        $crate::json_items!([$($done,)* $crate::json!($next),] $($($rest)*)?)
     };
 }
 
+#[macro_export]
 macro_rules! json_members {
     ($members:ident) => {};
     ($members:ident $key:tt : null $(, $($rest:tt)*)?) => {
         $members.insert(::std::string::String::from($key), $crate::Json::Null);
-        json_members!($members $($($rest)*)?);
+        $crate::json_members!($members $($($rest)*)?);
     };
     ($members:ident $key:tt : [$($inner:tt)*] $(, $($rest:tt)*)?) => {
-        $members.insert(::std::string::String::from($key), json!([$($inner)*]));
-        json_members!($members $($($rest)*)?);
+        $members.insert(::std::string::String::from($key), $crate::json!([$($inner)*]));
+        $crate::json_members!($members $($($rest)*)?);
     };
     ($members:ident $key:tt : {$($inner:tt)*} $(, $($rest:tt)*)?) => {
-        $members.insert(::std::string::String::from($key), json!({$($inner)*}));
-        json_members!($members $($($rest)*)?);
+        $members.insert(::std::string::String::from($key), $crate::json!({$($inner)*}));
+        $crate::json_members!($members $($($rest)*)?);
     };
     ($members:ident $key:tt : $value:expr $(, $($rest:tt)*)?) => {
-        $members.insert(::std::string::String::from($key), json!($value));
-        json_members!($members $($($rest)*)?);
+        $members.insert(::std::string::String::from($key), $crate::json!($value));
+        $crate::json_members!($members $($($rest)*)?);
     };
 }
