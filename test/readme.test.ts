@@ -99,6 +99,15 @@ test('Prefer: wait waits for the end of an asynchronous job', async () => {
   assert.deepEqual([answer?.data['status'], answer?.data['result']], ['success', { doubled: 8 }])
 })
 
+test('a rust function is compiled, registered and called', async () => {
+  const [registered, called] = await ask('"name": "sum"')
+  assert.deepEqual([registered?.success, registered?.data['function_id']], [true, 3])
+  assert.deepEqual(
+    [called?.data['status'], called?.data['result']],
+    ['success', { sum: 3.5, count: 2 }],
+  )
+})
+
 test('Ctrl-C drains and exits with 0', async () => {
   const askedAt = performance.now()
   assert.deepEqual(await platform.interrupt(), { code: 0, signal: null })

@@ -14,7 +14,7 @@ const LOOK_EVERY_MS = 50
 const REFILL_MS = 400
 const body = JSON.stringify({ a: 1 })
 
-type Runtime = 'python' | 'nodejs'
+type Runtime = 'python' | 'nodejs' | 'rust'
 export type ByConnections = Readonly<Record<number, LoadResult>>
 
 export interface Calls {
@@ -31,8 +31,16 @@ export interface Cold {
 
 export async function measureCalls(client: Client): Promise<Calls> {
   return {
-    cold: { python: await cold(client, 'python'), nodejs: await cold(client, 'nodejs') },
-    sync: { python: await warm(client, 'python'), nodejs: await warm(client, 'nodejs') },
+    cold: {
+      python: await cold(client, 'python'),
+      nodejs: await cold(client, 'nodejs'),
+      rust: await cold(client, 'rust'),
+    },
+    sync: {
+      python: await warm(client, 'python'),
+      nodejs: await warm(client, 'nodejs'),
+      rust: await warm(client, 'rust'),
+    },
     async: await accepted(client),
     donePerSecond: await done(client),
   }

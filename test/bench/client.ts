@@ -1,7 +1,7 @@
 /** The platform's API as the measurements use it. */
 export interface FunctionSpec {
   readonly name: string
-  readonly runtime: 'python' | 'nodejs'
+  readonly runtime: 'python' | 'nodejs' | 'rust'
   readonly execution_type: 'sync' | 'async'
   readonly code: string
 }
@@ -9,6 +9,7 @@ export interface FunctionSpec {
 export const ECHO = {
   python: 'def handler(event): return event',
   nodejs: 'function handler(event) { return event }',
+  rust: 'fn handler(event: Json) -> Result<Json, String> { Ok(event) }',
 } as const
 
 interface Answer<T> {

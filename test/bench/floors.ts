@@ -33,6 +33,7 @@ export interface Steps {
   readonly fsyncedPublish: number
   readonly nodejsEcho: number
   readonly pythonEcho: number
+  readonly rustEcho: number
 }
 
 export interface Floors {
@@ -80,6 +81,7 @@ async function measureSteps(
     fsyncedPublish: await publish(bus, StorageType.File, pauseMs),
     nodejsEcho: await echo(sandbox, 'nodejs', pauseMs),
     pythonEcho: await echo(sandbox, 'python', pauseMs),
+    rustEcho: await echo(sandbox, 'rust', pauseMs),
   }
 }
 
@@ -101,7 +103,7 @@ async function publish({ jsm, rpc }: Bus, storage: StorageType, pauseMs: number)
 
 async function echo(
   sandbox: SandboxOptions,
-  runtime: 'nodejs' | 'python',
+  runtime: 'nodejs' | 'python' | 'rust',
   pauseMs: number,
 ): Promise<number> {
   await using process = await startEcho(sandbox, runtime)

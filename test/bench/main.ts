@@ -14,6 +14,7 @@ import { tempDir } from '#test/support/temp-dir.ts'
 import type { SandboxOptions } from '#sandbox/options.ts'
 import { provisionBubblewrap } from '../../apps/local/provision/bubblewrap.ts'
 import { provisionPython } from '../../apps/local/provision/python.ts'
+import { provisionRust } from '../../apps/local/provision/rust.ts'
 import { measureCalls } from './calls.ts'
 import { Client } from './client.ts'
 import { measureFloors } from './floors.ts'
@@ -69,11 +70,12 @@ async function measure(): Promise<Results> {
 /** The programs that the platform itself found or brought. */
 async function sandboxOptions(cacheDir: string): Promise<SandboxOptions> {
   const options = { env: process.env, log: quietLog('bench') }
-  const [bwrapPath, pythonPath] = [
+  const [bwrapPath, pythonPath, rustcPath] = [
     await provisionBubblewrap(options),
     await provisionPython(options),
+    await provisionRust(options),
   ]
-  return { cacheDir, bwrapPath, pythonPath }
+  return { cacheDir, bwrapPath, pythonPath, rustcPath }
 }
 
 const results = await measure()

@@ -17,6 +17,7 @@ export interface Results {
   readonly memoryMb: Readonly<Record<string, number>>
 }
 
+type Runtime = 'nodejs' | 'python' | 'rust'
 type Row = readonly [what: string, value: string]
 
 const ms = (value: number | undefined) => `${(value ?? NaN).toFixed(2)} ms`
@@ -33,6 +34,7 @@ export function report(results: Results): string {
       both('publish with fsync', floors, 'fsyncedPublish'),
       both('echo in the sandbox, nodejs', floors, 'nodejsEcho'),
       both('echo in the sandbox, python', floors, 'pythonEcho'),
+      both('echo in the sandbox, rust', floors, 'rustEcho'),
       ['HTTP at 64 connections, bare node:http', rate(floors.http64PerSecond)],
       ['bare spawn to the first byte, p50', ms(floors.spawnP50)],
       ['Postgres, 500 rows a statement', rate(floors.insertRowsPerSecond)],
@@ -40,10 +42,12 @@ export function report(results: Results): string {
     table('Calls: p50 / p99, throughput', [
       ...connections('sync nodejs', calls.sync.nodejs),
       ...connections('sync python', calls.sync.python),
+      ...connections('sync rust', calls.sync.rust),
       ...connections('async accepted', calls.async),
       ['accepted and done', rate(calls.donePerSecond)],
       ['first call of a function, nodejs, p50', ms(calls.cold.nodejs.first.p50)],
       ['first call of a function, python, p50', ms(calls.cold.python.first.p50)],
+      ['first call of a function, rust, p50', ms(calls.cold.rust.first.p50)],
     ]),
     table('A decision of the rate limiter: p50 / p99', [
       decision('in this process (aim 0.1 ms)', limiter.inProcess),
@@ -64,14 +68,14 @@ export function report(results: Results): string {
 
 function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[] {
   const { tight, paced, spawnP50 } = floors
-  const call = (runtime: 'nodejs' | 'python'): Row => {
+  const call = (runtime: Runtime): Row => {
     const p50 = calls.sync[runtime][1]?.p50 ?? NaN
     const over = (steps: Steps) => ratio(p50 / callFloor(steps, runtime))
     return [`warm sync ${runtime} p50 / its floors (aim 1.6)`, `${over(tight)} / ${over(paced)}`]
   }
   const accept = (steps: Steps) =>
     ratio((calls.async[1]?.p50 ?? NaN) / (steps.fsyncedPublish + steps.http))
-  const cold = (runtime: 'nodejs' | 'python'): Row => {
+  const cold = (runtime: Runtime): Row => {
     const { first, second } = calls.cold[runtime]
     return [
       `first ${runtime} call over the second, in bare spawns (aim 1)`,
@@ -81,12 +85,14 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
   return [
     call('nodejs'),
     call('python'),
+    call('rust'),
     [
       'async accept p50 / (fsynced publish + HTTP) (aim 1.5)',
       `${accept(tight)} / ${accept(paced)}`,
     ],
     cold('nodejs'),
     cold('python'),
+    cold('rust'),
     [
       'noisy neighbour, sync p99 flooded / quiet (aim 3)',
       `${ratio(sync.flooded.p99 / sync.quiet.p99)}  (${ms(sync.quiet.p99)} → ${ms(sync.flooded.p99)})`,
@@ -98,9 +104,8 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
   ]
 }
 
-function callFloor(steps: Steps, runtime: 'nodejs' | 'python'): number {
-  const echo = runtime === 'nodejs' ? steps.nodejsEcho : steps.pythonEcho
-  return steps.http + steps.memoryPublish + steps.fsyncedPublish + echo
+function callFloor(steps: Steps, runtime: Runtime): number {
+  return steps.http + steps.memoryPublish + steps.fsyncedPublish + steps[`${runtime}Echo`]
 }
 
 function decision(what: string, { p50, p99 }: Summary): Row {

@@ -1,4 +1,4 @@
-/** The functions that the load calls: quick and slow, sync and async, failing, in both runtimes. */
+/** The functions that the load calls: quick and slow, sync and async, failing, in every runtime. */
 import type { Runtime } from '#events/functions.ts'
 
 export interface Source {
@@ -26,6 +26,13 @@ const nodejs = (sleepMs: number) => `async function handler(event, context) {
 }
 `
 
+const rust = (sleepMs: number) => `fn handler(event: Json, context: Json) -> Result<Json, String> {
+    println!("attempt {}", context["attempt"]);
+    std::thread::sleep(std::time::Duration::from_millis(${sleepMs}));
+    Ok(json!({ "n": event["n"], "attempt": context["attempt"] }))
+}
+`
+
 const failing = `def handler(event, context):
     raise ValueError(str(event['n']) + ' in attempt ' + str(context['attempt']))
 `
@@ -35,6 +42,8 @@ export const SOURCES: readonly Source[] = [
   source('python-sync-slow', 'python', 'sync', python(0.04)),
   source('nodejs-sync', 'nodejs', 'sync', nodejs(0)),
   source('nodejs-sync-slow', 'nodejs', 'sync', nodejs(40)),
+  source('rust-sync', 'rust', 'sync', rust(0)),
+  source('rust-async', 'rust', 'async', rust(20)),
   source('python-async', 'python', 'async', python(0.02)),
   source('nodejs-async', 'nodejs', 'async', nodejs(20)),
   source('python-failing', 'python', 'sync', failing),
@@ -45,9 +54,13 @@ export const LONG = source('nodejs-long', 'nodejs', 'async', nodejs(2_500))
 
 /** A function that the load registers, changes and deletes on its way. */
 export function passing(name: string, n: number): Source {
-  return n % 2 === 0
-    ? source(name, 'python', 'sync', python(0))
-    : source(name, 'nodejs', 'sync', nodejs(0))
+  const quick = [
+    source(name, 'python', 'sync', python(0)),
+    source(name, 'nodejs', 'sync', nodejs(0)),
+    // One program for all of them: what is compiled is kept.
+    source(name, 'rust', 'sync', rust(0)),
+  ] as const
+  return quick[n % quick.length] ?? quick[0]
 }
 
 function source(
