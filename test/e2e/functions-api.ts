@@ -56,12 +56,17 @@ export const freshName = () => `fn-${process.pid}-${++registered}`
 export class FunctionsApi {
   readonly url: string
 
-  constructor(url: string) {
+  readonly #headers: Readonly<Record<string, string>>
+
+  /** `headers` go with every request. */
+  constructor(url: string, headers: Readonly<Record<string, string>> = {}) {
     this.url = url
+    this.#headers = headers
   }
 
   ask(path: string, request: JsonRequest = {}): Promise<Answer> {
-    return fetchJson<Envelope>(`${this.url}${path}`, request)
+    const headers = { ...this.#headers, ...request.headers }
+    return fetchJson<Envelope>(`${this.url}${path}`, { ...request, headers })
   }
 
   /** The data of an answer with this status. */
