@@ -13,6 +13,8 @@ export type FunctionFact = 'registered' | 'updated' | 'deleted'
 export type JobFact =
   'delayed' | 'started' | 'returned' | 'succeeded' | 'failed' | 'cancelled' | 'cached'
 export type SessionFact = 'initialized' | 'closed'
+export type UserFact = 'created' | 'changed' | 'deleted'
+export type ApiKeyFact = 'created' | 'revoked'
 
 export const subjects = {
   runJob: (runtime: Runtime, functionId: number) => `cmd.job.run.${runtime}.${functionId}`,
@@ -26,6 +28,10 @@ export const subjects = {
   functionName: (owner: string, name: string) => `evt.function-name.${token(owner)}.${token(name)}`,
   jobEvent: (functionId: number, fact: JobFact) => `evt.job.${functionId}.${fact}`,
   sessionEvent: (functionId: number, fact: SessionFact) => `evt.session.${functionId}.${fact}`,
+  userEvent: (username: string, fact: UserFact) => `evt.user.${token(username)}.${fact}`,
+  apiKeyEvent: (keyId: string, fact: ApiKeyFact) => `evt.key.${keyId}.${fact}`,
+  /** Apart from the others: it expires, and nobody decides or answers by it. */
+  apiKeyUsed: (keyId: string) => `evt.key-use.${keyId}.used`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
   /** `digest` is of an owner and what they called the request: a token that tells nothing. */
   key: (digest: string) => `key.${digest}`,
@@ -46,6 +52,10 @@ export const filters = {
   jobEventsOf: (functionId: number) => `evt.job.${functionId}.*`,
   cancelledJobs: 'evt.job.*.cancelled',
   delayedJobs: 'evt.job.*.delayed',
+  userEvents: 'evt.user.*.*',
+  userEventsOf: (username: string) => `evt.user.${token(username)}.*`,
+  apiKeyEvents: 'evt.key.*.*',
+  apiKeyEventsOf: (keyId: string) => `evt.key.${keyId}.*`,
   dead: 'dead.>',
   keys: 'key.*',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
@@ -74,6 +84,11 @@ export function parseFunctionEvent(subject: string): FunctionSubject | undefined
   const match = /^evt\.function\.(\d+)\.(registered|updated|deleted)$/.exec(subject)
   if (!match) return undefined
   return { functionId: Number(match[1]), fact: match[2] as FunctionFact }
+}
+
+/** The username's token, in a subject of `userEvents`; the key's id, in one of `apiKeyEvents`. */
+export function aggregateTokenOf(subject: string): string | undefined {
+  return /^evt\.(?:user|key)\.([-\w]+)\.\w+$/.exec(subject)?.[1]
 }
 
 /** The function and runtime that a run command or a call names. */

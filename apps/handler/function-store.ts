@@ -2,15 +2,13 @@
  * Functions and their names as aggregates on EVENTS: loaded by their newest event, appended with
  * the expectation that it still is the newest. Read from the stream's leader, never from a replica.
  */
-import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
 import type { FunctionCommand, FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
 import { AppendError, type Append, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
-import { EVENTS } from '#events/streams.ts'
 import { filters, subjects, type FunctionFact } from '#events/subjects.ts'
+import { decidedBy } from './decided-by.ts'
 
 /** The newest event of an aggregate and where it stands; `seq` 0: there is none. */
 export interface Newest<Event> {
@@ -35,8 +33,6 @@ export interface Expected {
   nameSeq(name: string): number
 }
 
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 /** Error code of a server that knows a message id of an atomic batch. */
 const REPEATED_IN_BATCH = 10201
 
@@ -83,21 +79,8 @@ export function createFunctionStore(
 
   return {
     loadFunction: (functionId) => newest(filters.functionEventsOf(functionId)),
-    decidedBy: async (command) => {
-      const stored: JsMsg[] = []
-      const sinceMs = Date.parse(command.time) - CLOCK_SLACK_MS
-      const options = {
-        filter_subjects: filters.functionEventsOf(command.data.function_id),
-        deliver_policy: DeliverPolicy.StartTime,
-        opt_start_time: new Date(sinceMs).toISOString(),
-      }
-      await readToEnd(bus, EVENTS, options, (message) => void stored.push(message))
-      for (const message of stored) {
-        const event = await payloads.open<FunctionEvent>(message)
-        if (event.causationid === command.id) return { seq: message.seq, event }
-      }
-      return undefined
-    },
+    decidedBy: (command) =>
+      decidedBy(bus, payloads, command, filters.functionEventsOf(command.data.function_id)),
     loadName: (owner, name) => newest(subjects.functionName(owner, name)),
     append: async (events, expected) => {
       const messages = await Promise.all(events.map((event) => toAppend(event, expected)))

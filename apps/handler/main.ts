@@ -14,6 +14,8 @@ import type { Log } from '#runtime/log.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
+import { ensureAdmin } from './admin.ts'
+import { apiKeyCommands } from './api-key-commands.ts'
 import { createDurables } from './durables.ts'
 import { createCommands, SOURCE } from './commands.ts'
 import { functionCommands } from './function-commands.ts'
@@ -24,6 +26,7 @@ import { sessionCommands } from './session-commands.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
 import { Sweeper } from './sweeper.ts'
+import { userCommands } from './user-commands.ts'
 
 const APPEND_FOR_MS = 30_000
 const SWEEP_EVERY_MS = 5_000
@@ -42,7 +45,10 @@ async function serve(main: Main): Promise<void> {
   const durables = createDurables({ bus, store, concurrency: config.functionConcurrency, log })
   const presence = stack.use(watchPresence(bus))
   const endJob = createJobEnds({ payloads, appender, ttlDays: config.eventTtlDays })
+  const users = userCommands({ bus, payloads, appender })
   const aggregates = {
+    user: users,
+    key: apiKeyCommands({ bus, payloads, appender }),
     job: jobCommands({ db, endJob }),
     function: functionCommands({
       store,
@@ -54,6 +60,11 @@ async function serve(main: Main): Promise<void> {
   const handle = createCommands({ bus, payloads, appender, aggregates, log })
   // Before anything is reclaimed: a command whose function has no durable would seem to be done.
   await untilDone(() => durables.keep(Date.now()), { what: 'durables', log, signal })
+  const { adminPassword: password } = config
+  if (password !== undefined) {
+    const admin = () => ensureAdmin({ bus, payloads, users, password, log })
+    await untilDone(admin, { what: 'admin', log, signal })
+  }
   const inProgress = new Set<Promise<void>>()
   const commands = consumeDurable(bus, {
     stream: COMMANDS,

@@ -7,12 +7,15 @@
  * 2. No message shows a secret.
  */
 import { ConfigError, list, oneOf, text, type Env } from './config-values.ts'
+import { PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN } from './passwords.ts'
 
 const AUTH_MODES = ['open', 'required'] as const
 export type AuthMode = (typeof AUTH_MODES)[number]
 
 /** Of HS256: a shorter one can be guessed from any token. */
 const SECRET_BYTES_MIN = 32
+const PEPPER_BYTES_MIN = 16
+const PEPPER_BYTES_MAX = 1_024
 const DEFAULT_LAMBDA_HOSTS = ['api.lambda-microservice.example.com']
 /** What a header can carry, and nobody takes for a token. */
 const API_KEY = /^[\x21-\x7e]{16,256}$/
@@ -29,6 +32,10 @@ export interface AccessConfig {
   readonly jwtAudience: string | undefined
   /** May do everything, as the owner of what was made without credentials. */
   readonly apiKey: string | undefined
+  /** Of the user `admin`, who is made to have it at each start of a handler. */
+  readonly adminPassword: string | undefined
+  /** What the secrets of stored API keys are hashed with. */
+  readonly apiKeyPepper: string | undefined
   /** Pages of these may ask and read. */
   readonly corsOrigins: readonly string[]
   /** Names of the lambda API; they pass the check of `Host`. */
@@ -44,6 +51,8 @@ export function resolveAccess(env: Env, host: string): AccessConfig {
     jwtIssuer: text(env, 'JWT_ISSUER'),
     jwtAudience: text(env, 'JWT_AUDIENCE'),
     apiKey: apiKey(env),
+    adminPassword: bytes(env, 'ADMIN_PASSWORD', PASSWORD_BYTES_MIN, PASSWORD_BYTES_MAX),
+    apiKeyPepper: bytes(env, 'API_KEY_PEPPER', PEPPER_BYTES_MIN, PEPPER_BYTES_MAX),
     corsOrigins: Object.freeze(list(env, 'CORS_ORIGINS').map(exactOrigin)),
     lambdaHosts: Object.freeze(lambdaHosts.length > 0 ? lambdaHosts : DEFAULT_LAMBDA_HOSTS),
   }
@@ -101,6 +110,16 @@ function apiKey(env: Env): string | undefined {
   throw new ConfigError(
     'SLUICE_API_KEY must have 16 to 256 visible ASCII characters, and must not look like a token ' +
       '(three parts with dots between them). Set it in the environment or in .env.',
+  )
+}
+
+function bytes(env: Env, name: string, min: number, max: number): string | undefined {
+  const secret = text(env, name)
+  const length = Buffer.byteLength(secret ?? '')
+  if (secret === undefined || (length >= min && length <= max)) return secret
+  throw new ConfigError(
+    `${name} has ${length} bytes: it must have ${min} to ${max}. Set it in the environment or in ` +
+      '.env, or leave it out.',
   )
 }
 
