@@ -6,8 +6,7 @@
  *    checkpoint stands where this writer believes it to be.
  * 2. A batch is collapsed to one change per row before it is sent.
  */
-import type { FunctionEvent } from '#events/functions.ts'
-import type { SessionEvent } from '#events/sessions.ts'
+import { applyToKeys, insertKeys, noKeyChanges, touchKeys } from './api-keys.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
 import { countEnds } from './function-metrics.ts'
 import { applyToVersions, insertVersions, type VersionChanges } from './function-versions.ts'
@@ -22,6 +21,7 @@ import type { Happening, Recorded } from './recorded.ts'
 import { countExecutions } from './session-executions.ts'
 import { applyToSessions, closeSessions, insertSessions, noSessionChanges } from './sessions.ts'
 import { statementOf, type Part } from './statement.ts'
+import { applyToUsers, deleteUsers, upsertUsers, type UserTableChanges } from './users.ts'
 
 /** A connection, as far as a batch needs one. */
 export interface Connection {
@@ -67,18 +67,19 @@ export async function applyParts(
 export function partsOf(batch: readonly Recorded[]): Part[] {
   const jobs: JobChanges = new Map()
   const versions: VersionChanges = new Map()
+  const users: UserTableChanges = new Map()
   const functions = noFunctionChanges()
   const sessions = noSessionChanges()
+  const keys = noKeyChanges()
   for (const { happening, at } of batch) {
     if (happening === undefined) continue
-    if (isFunctionEvent(happening)) {
+    if (isAbout('function', happening)) {
       applyToFunctions(functions, happening)
       applyToVersions(versions, happening)
-    } else if (isSessionEvent(happening)) {
-      applyToSessions(sessions, happening)
-    } else {
-      applyToJobs(jobs, happening, dayOf(at))
-    }
+    } else if (isAbout('session', happening)) applyToSessions(sessions, happening)
+    else if (isAbout('user', happening)) applyToUsers(users, happening)
+    else if (isAbout('key', happening)) applyToKeys(keys, happening)
+    else applyToJobs(jobs, happening, dayOf(at))
   }
   return [
     ...(functions.defined.size > 0 ? [upsertFunctions(functions)] : []),
@@ -88,15 +89,17 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(sessions.initialized.size > 0 ? [insertSessions(sessions)] : []),
     ...(sessions.closed.size > 0 ? [closeSessions(sessions)] : []),
     ...(jobs.size > 0 ? [countExecutions(CHANGED)] : []),
+    ...(users.size > 0 ? [upsertUsers(users), deleteUsers(users)] : []),
+    ...(keys.made.size > 0 ? [insertKeys(keys)] : []),
+    ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
   ]
 }
 
-function isFunctionEvent(happening: Happening): happening is FunctionEvent {
-  return happening.type.startsWith('function.')
-}
-
-function isSessionEvent(happening: Happening): happening is SessionEvent {
-  return happening.type.startsWith('session.')
+function isAbout<Name extends string>(
+  name: Name,
+  happening: Happening,
+): happening is Extract<Happening, { type: `${Name}.${string}` }> {
+  return happening.type.startsWith(`${name}.`)
 }
 
 const DAY_MS = 86_400_000

@@ -9,6 +9,7 @@
  */
 import { Kysely, PostgresDialect } from 'kysely'
 import { Client, Pool, types, type ClientConfig, type CustomTypesConfig } from 'pg'
+import type { ApiKeyTable } from './api-keys.ts'
 import type { CheckpointTable } from './checkpoint.ts'
 import type { FunctionMetricsTable } from './function-metrics.ts'
 import type { FunctionVersionTable } from './function-versions.ts'
@@ -16,6 +17,7 @@ import type { FunctionTable } from './functions.ts'
 import type { JobTable } from './jobs.ts'
 import type { SessionExecutionsTable } from './session-executions.ts'
 import type { SessionTable } from './sessions.ts'
+import type { UserTable } from './users.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
 const STATEMENT_TIMEOUT_MS = 5_000
@@ -32,6 +34,8 @@ export interface Schema {
   function_metrics: FunctionMetricsTable
   sessions: SessionTable
   session_executions: SessionExecutionsTable
+  users: UserTable
+  api_keys: ApiKeyTable
 }
 
 export type Db = Kysely<Schema>

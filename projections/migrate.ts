@@ -12,6 +12,7 @@ import * as functionsAndJobs from './migrations/0001-functions-and-jobs.ts'
 import * as jobControls from './migrations/0002-job-controls.ts'
 import * as jobsForLater from './migrations/0003-jobs-for-later.ts'
 import * as sessions from './migrations/0004-sessions.ts'
+import * as usersAndKeys from './migrations/0005-users-and-keys.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -19,6 +20,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0002-job-controls': jobControls,
   '0003-jobs-for-later': jobsForLater,
   '0004-sessions': sessions,
+  '0005-users-and-keys': usersAndKeys,
 }
 
 export class MigrationError extends Error {

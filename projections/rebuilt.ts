@@ -9,7 +9,8 @@
  * 2. `coveredFrom` is the first day that the log still holds whole; what was counted before it is
  *    kept as it was. Without it the log holds everything.
  * 3. A job counts on one day: an end that is kept wins over a repeat that the log still holds.
- * 4. An unfinished job that the log does not know any more is kept: somebody still has to end it.
+ * 4. The last use of a key is kept: the log lets go of uses.
+ * 5. An unfinished job that the log does not know any more is kept: somebody still has to end it.
  */
 import { sql, type Transaction } from 'kysely'
 import type { Schema } from './database.ts'
@@ -25,6 +26,8 @@ export const MODELS = {
   'function-metrics': 'function_metrics',
   sessions: 'sessions',
   'session-executions': 'session_executions',
+  users: 'users',
+  'api-keys': 'api_keys',
 } as const
 
 export type Model = keyof typeof MODELS
@@ -49,6 +52,7 @@ export async function keepOld(tx: Tx, coveredFrom: string | undefined): Promise<
   await sql`
     insert into rebuild.jobs select * from public.jobs where counted_on is null
     on conflict do nothing`.execute(tx)
+  await keepLastUses(tx)
 }
 
 export async function swap(tx: Tx, models: readonly Model[]): Promise<void> {
@@ -99,6 +103,12 @@ async function keepOldSessions(tx: Tx, coveredFrom: string): Promise<void> {
   await sql`
     insert into rebuild.session_executions
     select * from public.session_executions where session_id in ${isOld}`.execute(tx)
+}
+
+async function keepLastUses(tx: Tx): Promise<void> {
+  await sql`
+    update rebuild.api_keys n set last_used_at = greatest(n.last_used_at, o.last_used_at)
+    from public.api_keys o where n.id = o.id`.execute(tx)
 }
 
 async function recountDay(tx: Tx, functionId: number, day: string): Promise<void> {

@@ -14,8 +14,30 @@ import type { JobCached, JobDelayed, JobEvent, RunJob } from '#events/jobs.ts'
 import type { SessionEvent } from '#events/sessions.ts'
 import type { EVENTS } from '#events/streams.ts'
 import { COMMANDS } from '#events/streams.ts'
+import type { ApiKeyEvent, ApiKeyUsed } from '#events/api-keys.ts'
+import type { UserEvent } from '#events/users.ts'
+import {
+  BadMessage,
+  fields,
+  figure,
+  INT4_MAX,
+  text,
+  texts,
+  time,
+  whole,
+  type Fields,
+} from './fit.ts'
 
-export type Happening = FunctionEvent | JobEvent | JobCached | JobDelayed | RunJob | SessionEvent
+export type Happening =
+  | FunctionEvent
+  | JobEvent
+  | JobCached
+  | JobDelayed
+  | RunJob
+  | SessionEvent
+  | UserEvent
+  | ApiKeyEvent
+  | ApiKeyUsed
 
 export interface Recorded {
   readonly stream: typeof EVENTS | typeof COMMANDS
@@ -23,14 +45,6 @@ export interface Recorded {
   /** The log's own clock, in milliseconds: the same at every replay. */
   readonly at: number
   readonly happening: Happening | undefined
-}
-
-export class BadMessage extends Error {
-  readonly code = 'BAD_MESSAGE'
-  constructor(reason: string) {
-    super(reason)
-    this.name = 'BadMessage'
-  }
 }
 
 /** Narrows `message` to what read models apply. Throws `BadMessage`. */
@@ -57,12 +71,21 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
       return sessionInitialized(message)
     case 'session.closed':
       return sessionClosed(message)
+    case 'user.created':
+    case 'user.changed':
+      return userDefined(message)
+    case 'user.deleted':
+      return userDeleted(message)
+    case 'key.created':
+      return keyCreated(message)
+    case 'key.revoked':
+      return keyTouched(message, 'revoked_at')
+    case 'key.used':
+      return keyTouched(message, 'used_at')
     default:
       return undefined
   }
 }
-
-type Fields = Readonly<Record<string, unknown>>
 
 function functionDefined(message: Envelope): Happening {
   const data = fields('data', message.data)
@@ -146,6 +169,35 @@ function sessionClosed(message: Envelope): Happening {
   return message as Happening
 }
 
+function userDefined(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  for (const name of ['username', 'owner']) text(name, data[name])
+  texts('scopes', data.scopes)
+  for (const name of ['created_at', 'updated_at']) time(name, data[name])
+  return message as Happening
+}
+
+function userDeleted(message: Envelope): Happening {
+  text('username', fields('data', message.data).username)
+  return message as Happening
+}
+
+function keyCreated(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  for (const name of ['key_id', 'owner', 'username', 'name', 'last_four']) text(name, data[name])
+  texts('scopes', data.scopes)
+  time('created_at', data.created_at)
+  if (data.expires_at !== null) time('expires_at', data.expires_at)
+  return message as Happening
+}
+
+function keyTouched(message: Envelope, when: 'revoked_at' | 'used_at'): Happening {
+  const data = fields('data', message.data)
+  text('key_id', data.key_id)
+  time(when, data[when])
+  return message as Happening
+}
+
 function accepted(data: Fields): void {
   aggregate(data)
   whole('job_id', data.job_id, 0, Number.MAX_SAFE_INTEGER)
@@ -160,34 +212,4 @@ function accepted(data: Fields): void {
 function aggregate(data: Fields): void {
   whole('function_id', data.function_id, 0, Number.MAX_SAFE_INTEGER)
   text('owner', data.owner)
-}
-
-const INT4_MAX = 2_147_483_647
-/** Sums of it in microseconds stay exact for ten thousand years of runs. */
-const FIGURE_MAX = 1e12
-const TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z$/
-
-function fields(name: string, value: unknown): Fields {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Fields
-  throw new BadMessage(`${name} is not an object`)
-}
-
-function whole(name: string, value: unknown, min: number, max: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return
-  throw new BadMessage(`${name} is not a whole number from ${min} to ${max}`)
-}
-
-function figure(name: string, value: unknown): void {
-  if (typeof value === 'number' && value >= 0 && value <= FIGURE_MAX) return
-  throw new BadMessage(`${name} is not a number from 0 to ${FIGURE_MAX}`)
-}
-
-function text(name: string, value: unknown): void {
-  if (typeof value === 'string' && !value.includes('\0') && value.isWellFormed()) return
-  throw new BadMessage(`${name} is not clean text`)
-}
-
-function time(name: string, value: unknown): void {
-  if (typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value))) return
-  throw new BadMessage(`${name} is not a time in UTC`)
 }

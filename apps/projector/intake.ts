@@ -19,7 +19,8 @@ import { PayloadMissing, type Payloads } from '#events/jetstream/payloads.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 import type { Position } from '#projections/checkpoint.ts'
-import { BadMessage, happeningIn, type Recorded } from '#projections/recorded.ts'
+import { BadMessage } from '#projections/fit.ts'
+import { happeningIn, type Recorded } from '#projections/recorded.ts'
 
 const WAITING_MAX = 10_000
 const WAITING_BYTES_MAX = 64 * 1024 ** 2

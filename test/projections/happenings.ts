@@ -1,8 +1,10 @@
 /** Messages as the other processes say them. */
+import { apiKeyMessageId, type ApiKey } from '#events/api-keys.ts'
 import type { Definition } from '#events/functions.ts'
 import { functionMessageId } from '#events/functions.ts'
 import { jobMessageId, type JobAccepted, type JobError, type Json } from '#events/jobs.ts'
 import { subjects } from '#events/subjects.ts'
+import { userMessageId, type User } from '#events/users.ts'
 import { AT, OWNER, said, type Said } from './fixture.ts'
 
 export const later = (milliseconds: number) => new Date(Date.parse(AT) + milliseconds).toISOString()
@@ -155,3 +157,72 @@ export const again = (repeated: Said, nth = 1): Said => ({
   ...repeated,
   id: `${repeated.message.id}:again:${nth}`,
 })
+
+export function userSaid(name: string, version = 1, changes: Partial<User> = {}): Said {
+  const fact = version === 1 ? 'created' : 'changed'
+  return {
+    subject: subjects.userEvent(name, fact),
+    message: said(userMessageId.version(name, version), `user.${fact}`, name, {
+      username: name,
+      owner: name,
+      scopes: ['read:functions'],
+      password_hash: '$argon2id$',
+      version,
+      created_at: AT,
+      updated_at: later(version),
+      ...changes,
+    }),
+  }
+}
+
+export function userDeleted(name: string, version: number): Said {
+  return {
+    subject: subjects.userEvent(name, 'deleted'),
+    message: said(userMessageId.version(name, version), 'user.deleted', name, {
+      username: name,
+      owner: name,
+      version,
+      deleted_at: later(version),
+    }),
+  }
+}
+
+export function keyCreated(id: string, changes: Partial<ApiKey> = {}): Said {
+  return {
+    subject: subjects.apiKeyEvent(id, 'created'),
+    message: said(apiKeyMessageId.created(id), 'key.created', id, {
+      key_id: id,
+      owner: OWNER,
+      username: 'ada',
+      name: `key "${id}"`,
+      scopes: ['execute:all', 'jobs:read'],
+      last_four: 'x\\y"',
+      secret_hash: 'hash',
+      created_at: AT,
+      expires_at: null,
+      ...changes,
+    }),
+  }
+}
+
+export function keyRevoked(id: string): Said {
+  return {
+    subject: subjects.apiKeyEvent(id, 'revoked'),
+    message: said(apiKeyMessageId.revoked(id), 'key.revoked', id, {
+      key_id: id,
+      owner: OWNER,
+      revoked_at: later(5_000),
+    }),
+  }
+}
+
+export function keyUsed(id: string, minute: number): Said {
+  const used_at = later(minute * 60_000)
+  return {
+    subject: subjects.apiKeyUsed(id),
+    message: said(apiKeyMessageId.used(id, Date.parse(used_at)), 'key.used', id, {
+      key_id: id,
+      used_at,
+    }),
+  }
+}

@@ -5,7 +5,14 @@ import { again, defined, deleted, failed, run, started, succeeded } from './happ
 import { openWorld, startProcess, type Said, type World } from './fixture.ts'
 
 const REBUILD = 'apps/projector/rebuild.ts'
-const TABLES = ['functions', 'function_versions', 'jobs', 'function_metrics'] as const
+const TABLES = [
+  'functions',
+  'function_versions',
+  'jobs',
+  'function_metrics',
+  'users',
+  'api_keys',
+] as const
 
 /** Every row of every table, as text. */
 async function allRows(world: World): Promise<Record<string, readonly string[]>> {
