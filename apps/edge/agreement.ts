@@ -24,7 +24,7 @@ const LOOK_AGAIN_MS = 100
 const EDGE = 'edge'
 
 /** What edges know by heart. */
-export type Known = 'functions' | 'sessions'
+export type Known = 'functions' | 'sessions' | 'users' | 'keys'
 
 /** Reads one kind of event from the log into memory. */
 export interface Reader {

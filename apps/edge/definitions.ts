@@ -1,6 +1,5 @@
 /**
- * The functions as the edge needs them for every invocation, in memory: read from EVENTS at start,
- * kept current from there. How all edges stay in step: `agreement.ts`.
+ * The functions as the edge needs them for every invocation, in memory (`followed.ts`).
  *
  * Invariant: a definition that no reading can mend (its object is gone, it is no JSON) costs its own
  * function, which is answered as unavailable, and nobody else's.
@@ -9,13 +8,10 @@ import type { JsMsg } from '@nats-io/jetstream'
 import { functionNotFound } from '#domain/function.ts'
 import { Problem } from '#domain/problem.ts'
 import type { FunctionEvent, FunctionVersion } from '#events/functions.ts'
-import type { Bus } from '#events/jetstream/bus.ts'
-import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
-import { PayloadMissing, type Payloads } from '#events/jetstream/payloads.ts'
-import { EVENTS } from '#events/streams.ts'
+import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
-import { untilDone } from '#runtime/retry.ts'
+import type { ByHeart } from './followed.ts'
 import { eventValidator, type ValidateEvent } from './http/event-schema.ts'
 
 export interface Defined extends FunctionVersion {
@@ -26,69 +22,24 @@ export interface Defined extends FunctionVersion {
 }
 
 export interface DefinitionsOptions {
-  readonly bus: Bus
   readonly payloads: Payloads
   readonly log: Log
-  readonly signal: AbortSignal
 }
 
-export class Definitions implements AsyncDisposable {
+export class Definitions implements ByHeart {
   readonly filter = filters.functionEvents
   readonly #options: DefinitionsOptions
   readonly #functions = new Map<number, Defined>()
   /** By owner and name. */
   readonly #named = new Map<string, Map<string, Defined>>()
   readonly #unreadable = new Set<number>()
-  readonly #consumption: Consumption
-  /** Messages are read one after another, also those that lie in the object store. */
-  #reading: Promise<void> = Promise.resolve()
-  #position = 0
-  #onRead: (position: number) => void = () => undefined
 
-  private constructor(options: DefinitionsOptions) {
+  constructor(options: DefinitionsOptions) {
     this.#options = options
-    this.#consumption = consumeInOrder(options.bus, {
-      stream: EVENTS,
-      filter: filters.functionEvents,
-      from: 1,
-      lastPerSubject: true,
-      maxMessages: 1_000,
-      onMessage: (message) => {
-        this.#reading = this.#reading.then(() => this.#read(message))
-      },
-      onTrouble: options.log.warn,
-    })
-  }
-
-  /** Resolves when everything that the log holds has been read. */
-  static async open(options: DefinitionsOptions): Promise<Definitions> {
-    const newest = await options.bus.jsm.streams.getMessage(EVENTS, {
-      last_by_subj: filters.functionEvents,
-    })
-    const definitions = new Definitions(options)
-    const end = newest?.seq ?? 0
-    if (end > 0) {
-      await new Promise<void>((resolve) => {
-        definitions.#onRead = (position) => {
-          if (position >= end) resolve()
-        }
-      })
-    }
-    return definitions
-  }
-
-  /** The last sequence of EVENTS that has been read here. */
-  get position(): number {
-    return this.#position
   }
 
   get size(): number {
     return this.#functions.size
-  }
-
-  /** Tells of each step of `position`. */
-  onRead(callback: (position: number) => void): void {
-    this.#onRead = callback
   }
 
   /** The newest version; throws a `Problem` if there is none. */
@@ -108,33 +59,16 @@ export class Definitions implements AsyncDisposable {
     return this.#named.get(owner)?.values() ?? []
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#consumption.stop()
-    await this.#reading
-  }
-
-  async #read(message: JsMsg): Promise<void> {
-    const { log, signal } = this.#options
-    const about = parseFunctionEvent(message.subject)
-    if (about?.fact === 'deleted') {
-      this.#forget(about.functionId)
-      this.#unreadable.delete(about.functionId)
-    } else if (about !== undefined) {
-      const take = () => this.#take(message, about.functionId)
-      try {
-        await untilDone(take, { what: 'definition', log, signal })
-      } catch (error) {
-        if (!signal.aborted) throw error
-        return
-      }
-    }
-    this.#position = message.seq
-    this.#onRead(message.seq)
-  }
-
-  /** Throws what another attempt may mend. */
-  async #take(message: JsMsg, functionId: number): Promise<void> {
+  async take(message: JsMsg): Promise<void> {
     const { payloads, log } = this.#options
+    const about = parseFunctionEvent(message.subject)
+    if (about === undefined) return
+    const { functionId } = about
+    if (about.fact === 'deleted') {
+      this.#forget(functionId)
+      this.#unreadable.delete(functionId)
+      return
+    }
     let event: FunctionEvent | undefined
     try {
       event = await payloads.open<FunctionEvent>(message)
@@ -142,7 +76,7 @@ export class Definitions implements AsyncDisposable {
       this.#unreadable.delete(functionId)
     } catch (error) {
       // What was read and makes no definition will make none.
-      if (event === undefined && !isBad(error)) throw error
+      if (event === undefined && !isUnreadable(error)) throw error
       // An older version in its place would be a lie.
       this.#forget(functionId)
       this.#unreadable.add(functionId)
@@ -178,6 +112,3 @@ export function definedBy(version: FunctionVersion, seq: number): Defined {
   const validateEvent = params === undefined ? undefined : eventValidator(params, 'schema.params')
   return { ...version, seq, validateEvent }
 }
-
-/** Not there, or no JSON. */
-const isBad = (error: unknown) => error instanceof PayloadMissing || error instanceof SyntaxError

@@ -18,15 +18,20 @@ import { required } from '#runtime/config.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
+import { ApiKeys, whilePresent } from './access/api-keys.ts'
 import { createGuard } from './access/guard.ts'
-import { staticKeyRing } from './access/static-key.ts'
+import { KeyUses } from './access/key-uses.ts'
+import { keyRings, staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
+import { Users } from './access/users.ts'
 import { Agreement } from './agreement.ts'
 import { BegunJobs } from './begun-jobs.ts'
+import { clientAddress } from './client-address.ts'
 import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
 import { Definitions } from './definitions.ts'
+import { Followed, type ByHeart } from './followed.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { createAccess, type Access } from './http/access.ts'
 import { discardRest } from './http/body.ts'
@@ -44,6 +49,7 @@ import { mountOperations } from './operations/mount.ts'
 import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
 import { RedisLink } from './redis.ts'
+import { mountAccounts } from './surfaces/accounts/mount.ts'
 import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
@@ -71,17 +77,27 @@ async function serve(main: Main): Promise<void> {
   const limiter = config.rateLimits === 'on' ? createLimiter({ redis }) : unlimited
   const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
-  const definitions = stack.use(await Definitions.open({ bus, payloads, log, signal }))
+  const definitions = new Definitions({ payloads, log })
   const sessions = stack.use(await Sessions.open({ bus, payloads, log, signal }))
-  const readers = { functions: definitions, sessions }
+  const users = new Users({ payloads, log })
+  const follow = (byHeart: ByHeart) => Followed.open(byHeart, { bus, log, signal })
+  const newAppender = () => new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
+  const room = stack.use(new LogRoom(bus, log))
+  const { apiKeyPepper: pepper, eventTtlDays: ttlDays } = config
+  const keyUses = new KeyUses({ appender: newAppender(), room, ttlDays, log })
+  const apiKeys = new ApiKeys({ payloads, users, pepper, log, onUse: keyUses.note })
+  const readers = {
+    functions: stack.use(await follow(definitions)),
+    sessions,
+    users: stack.use(await follow(users)),
+    keys: stack.use(await follow(apiKeys)),
+  }
   const agreement = stack.use(new Agreement({ bus, readers, presence, instance, log, signal }))
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
-  const newAppender = () => new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
   const appender = newAppender()
   const queries = new Queries(database.db, readModel)
-  const room = stack.use(new LogRoom(bus, log))
   const begunJobs = new BegunJobs(queries)
   const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
   const invocations = new Invocations({
@@ -97,7 +113,7 @@ async function serve(main: Main): Promise<void> {
   const tokens = createTokens(config)
   const guard = createGuard({
     ...{ auth, tokens, limiter },
-    keys: staticKeyRing(config.apiKey),
+    keys: keyRings(staticKeyRing(config.apiKey), whilePresent(apiKeys, agreement)),
     trustedProxies: config.trustedProxies,
   })
   const keys = new KeyLog({ bus, payloads, appender: newAppender() })
@@ -119,6 +135,10 @@ async function serve(main: Main): Promise<void> {
     ...{ send, telemetry, log, stack, maxBodyBytes },
   })
   lambda.close()
+  mountAccounts(routing, {
+    ...{ send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
+    addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
+  })
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,
     bus,

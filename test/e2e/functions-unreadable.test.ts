@@ -7,6 +7,7 @@ import { openPayloads } from '#events/jetstream/payloads.ts'
 import { subjects } from '#events/subjects.ts'
 import { createLog } from '#runtime/log.ts'
 import { Definitions } from '../../apps/edge/definitions.ts'
+import { Followed } from '../../apps/edge/followed.ts'
 import { SIZES, startLog } from '../events/log-fixture.ts'
 
 test('a definition that cannot be read costs its own function and no other', async () => {
@@ -30,9 +31,11 @@ test('a definition that cannot be read costs its own function and no other', asy
   await say(4, 'registered', registered(4))
 
   const lines: string[] = []
-  const options = { bus, payloads, signal: new AbortController().signal }
+  const options = { bus, signal: new AbortController().signal }
   const quiet = createLog({ process: 'edge', level: 'error', write: (line) => lines.push(line) })
-  await using definitions = await Definitions.open({ ...options, log: quiet })
+  const definitions = new Definitions({ payloads, log: quiet })
+  await using followed = await Followed.open(definitions, { ...options, log: quiet })
+  assert.ok(followed.position > 0)
   for (const id of [1, 2, 3]) {
     assert.throws(() => definitions.get(id, LOCAL_OWNER), { code: 'UNAVAILABLE' })
   }

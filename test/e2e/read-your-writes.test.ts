@@ -1,48 +1,25 @@
 /** Whoever got an answer and asks at once meets what was answered, on any of two edges. */
 import assert from 'node:assert/strict'
-import { fileURLToPath } from 'node:url'
 import { after, before, test } from 'node:test'
-import { freePort } from '../../apps/local/free-port.ts'
-import { start, stop, type Run } from '../../apps/local/program.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { startSecondEdge, type SecondEdge } from '../support/second-edge.ts'
 import { until } from '../support/until.ts'
 import { FunctionsApi } from './functions-api.ts'
 
 const TIMES = 300
-const EDGE = fileURLToPath(new URL('../../apps/edge/main.ts', import.meta.url))
 
 let platform: TestPlatform
-let second: Run
+let second: SecondEdge
 let edges: readonly [FunctionsApi, FunctionsApi]
 
 before(async () => {
   platform = await startPlatform()
-  const { natsUrl, databaseUrl } = platform
-  const port = await freePort()
-  second = await start({
-    name: 'edge',
-    stopSignal: 'SIGTERM',
-    command: async () => ({
-      file: process.execPath,
-      args: [EDGE],
-      env: {
-        ...process.env,
-        HOST: '127.0.0.1',
-        PORT: String(port),
-        NATS_URL: natsUrl,
-        DATABASE_URL: databaseUrl,
-      },
-      deathSignal: 'KILL',
-    }),
-    isReady: (line) => line.includes('"event":"ready"'),
-    onLine: () => {},
-  })
-  await second.ready
-  edges = [new FunctionsApi(platform.url), new FunctionsApi(`http://127.0.0.1:${port}`)]
+  second = await startSecondEdge(platform)
+  edges = [new FunctionsApi(platform.url), new FunctionsApi(second.url)]
   await until(async () => (await edges[1].ask('/functions')).status === 200)
 })
 after(async () => {
-  await stop(second, 'SIGTERM', 10_000)
+  await second[Symbol.asyncDispose]()
   await platform.stop()
 })
 

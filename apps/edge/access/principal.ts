@@ -14,6 +14,7 @@ export const SCOPES = [
   'functions:write',
   'jobs:read',
   'jobs:write',
+  'keys:write',
   'admin',
 ] as const
 export type Scope = (typeof SCOPES)[number]
@@ -45,6 +46,12 @@ export const isScope = (text: string): text is Scope => (SCOPES as readonly stri
 /** `admin` may do everything, `execute:all` runs every runtime. */
 export function mayDo({ scopes }: Principal, wanted: readonly Scope[]): boolean {
   return scopes.has('admin') || wanted.some((scope) => scopes.has(scope))
+}
+
+/** Whether what these scopes allow includes all that `wanted` allows. */
+export function covers(scopes: ReadonlySet<Scope>, wanted: Scope): boolean {
+  if (scopes.has('admin') || scopes.has(wanted)) return true
+  return wanted.startsWith('execute:') && scopes.has('execute:all')
 }
 
 export function requireScope(principal: Principal, wanted: readonly Scope[]): void {

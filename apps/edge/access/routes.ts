@@ -28,6 +28,8 @@ const READ: readonly Scope[] = ['read:functions']
 const WRITE: readonly Scope[] = ['functions:write']
 const JOBS: readonly Scope[] = ['jobs:read']
 const JOBS_WRITE: readonly Scope[] = ['jobs:write']
+const KEYS: readonly Scope[] = ['keys:write']
+const ADMIN: readonly Scope[] = ['admin']
 
 export const ROUTES = {
   'GET /functions': { scopes: READ },
@@ -51,6 +53,15 @@ export const ROUTES = {
   'DELETE /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
   'GET /api/v1/functions': { scopes: READ, closed: true, limit: 'functions' },
   'GET /api/v1/functions/:language_title': { scopes: READ, closed: true, limit: 'functions' },
+
+  'POST /api/v1/auth/token': { scopes: [] },
+  'GET /api/v1/users': { scopes: ADMIN, closed: true },
+  'POST /api/v1/users': { scopes: ADMIN, closed: true },
+  'PATCH /api/v1/users/:username': { scopes: ADMIN, closed: true },
+  'DELETE /api/v1/users/:username': { scopes: ADMIN, closed: true },
+  'GET /api/v1/keys': { scopes: KEYS, closed: true },
+  'POST /api/v1/keys': { scopes: KEYS, closed: true },
+  'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 
 export type RouteName = keyof typeof ROUTES

@@ -31,7 +31,7 @@ const NO_ACCESS_NEEDED: RouteAccess = { scopes: [] }
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,128}$/
 
 export type App = Hono<{ Bindings: HttpBindings }>
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export interface Exchange {
   readonly incoming: IncomingMessage
@@ -60,6 +60,8 @@ export type Handle = (exchange: Exchange) => Promise<Answer> | Answer
 /** How one API says no. */
 export interface Dialect {
   readonly contentType: string
+  /** Its document wants `X-Response-Time`, in milliseconds. */
+  readonly timesAnswers?: true
   /** `about`: the id in the path that the API calls `request_id`, where it has one. */
   render(problem: Problem, requestId: string, about?: string): Answer
 }
@@ -186,7 +188,11 @@ export class Router {
     }
     const durationMs = performance.now() - startedAt
     telemetry.recordRequest(context.req.method, template, answer.status, durationMs)
-    return respond(answer, requestId, dialect.contentType, incoming, limits)
+    const more =
+      dialect.timesAnswers === true
+        ? { ...limits, 'x-response-time': durationMs.toFixed(1) }
+        : limits
+    return respond(answer, requestId, dialect.contentType, incoming, more)
   }
 
   #report(problem: Problem, requestId: string, path: string): void {

@@ -13,6 +13,7 @@ import type { BegunJobs } from '../../begun-jobs.ts'
 import type { Definitions } from '../../definitions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
+import { wholeNumber } from '../../http/page.ts'
 import { parsePrefer, preferenceApplied } from '../../http/prefer.ts'
 import { jobNotFound, type CancelJob } from '../../job-commands.ts'
 import { parseRunAt } from '../../http/run-at.ts'
@@ -142,18 +143,6 @@ function beforeOf({ query }: Exchange): number | undefined {
   if (Number.isSafeInteger(id)) return id
   throw new Problem('INVALID_REQUEST', 'before must be the id of a job.', {
     field: 'before',
-    given: text.slice(0, 64),
-  })
-}
-
-/** A query parameter from 1 to `max`. */
-function wholeNumber({ query }: Exchange, name: string, fallback: number, max: number): number {
-  const text = query(name)
-  if (text === undefined) return fallback
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-  if (value >= 1 && value <= max) return value
-  throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1 to ${max}.`, {
-    field: name,
     given: text.slice(0, 64),
   })
 }

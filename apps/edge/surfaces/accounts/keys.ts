@@ -1,0 +1,124 @@
+/** API keys of whoever asks: made, listed, revoked. */
+import { randomUUID } from 'node:crypto'
+import Type, { type Static } from 'typebox'
+import { Problem } from '#domain/problem.ts'
+import { apiKeyMessageId, type CreateApiKey, type RevokeApiKey } from '#events/api-keys.ts'
+import { pageOfKeys, type ApiKeyRow } from '#projections/api-keys.ts'
+import type { ApiKeys } from '../../access/api-keys.ts'
+import { hashSecret, newKey } from '../../access/key-format.ts'
+import { covers, type Principal, type Scope } from '../../access/principal.ts'
+import type { Users } from '../../access/users.ts'
+import type { SendCommand } from '../../commands.ts'
+import { readJson } from '../../http/body.ts'
+import type { Router } from '../../http/exchange.ts'
+import { pageOf } from '../../http/page.ts'
+import { validator } from '../../http/validate.ts'
+import type { Queries } from '../../queries.ts'
+import { staleness } from '../functions/functions.ts'
+import { shown } from '../operations/dialect.ts'
+import { ScopeName } from './users.ts'
+
+const BODY_BYTES_MAX = 8 * 1024
+const LAST = 4
+/** RFC 3339. */
+const TIME = '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$'
+
+const NewKey = Type.Object(
+  {
+    name: Type.String({
+      minLength: 1,
+      maxLength: 128,
+      pattern: '^[^\\s\\p{Cc}\\p{Cs}](?:[^\\p{Cc}\\p{Cs}]*[^\\s\\p{Cc}\\p{Cs}])?$',
+    }),
+    scopes: Type.Array(ScopeName, { minItems: 1, uniqueItems: true }),
+    expires_at: Type.Optional(Type.Union([Type.Null(), Type.String({ pattern: TIME })])),
+  },
+  { additionalProperties: false },
+)
+const validNewKey = validator<Static<typeof NewKey>>(NewKey)
+
+export interface KeyRoutesOptions {
+  readonly send: SendCommand
+  readonly keys: ApiKeys
+  readonly users: Users
+  readonly queries: Queries
+  readonly pepper: string | undefined
+}
+
+export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
+  const { send, keys, queries, pepper } = options
+
+  router.on('POST /api/v1/keys', async ({ incoming, cause, principal }) => {
+    const body = validNewKey(await readJson(incoming, BODY_BYTES_MAX))
+    const { name, scopes } = body
+    const expires_at = expiryOf(body.expires_at)
+    requireOwn(principal, scopes)
+    const username = makerOf(principal, options)
+    if (pepper === undefined) throw new Problem('UNAVAILABLE', 'No API_KEY_PEPPER is set here.')
+    const { id: key_id, secret, key } = newKey()
+    const data: Omit<CreateApiKey['data'], 'deadline'> = {
+      key_id,
+      owner: principal.owner,
+      username,
+      name,
+      scopes,
+      last_four: key.slice(-LAST),
+      secret_hash: hashSecret(secret, pepper).toString('base64url'),
+      expires_at,
+    }
+    const type: CreateApiKey['type'] = 'key.create'
+    const id = apiKeyMessageId.command(type, key_id)
+    await send({ type, id, subject: key_id, data, known: 'keys' }, cause)
+    const answer = { id: key_id, key, name, scopes, last_four: data.last_four, expires_at }
+    return shown(201, answer, { location: `/api/v1/keys/${key_id}` })
+  })
+
+  router.on('GET /api/v1/keys', async (exchange) => {
+    const page = pageOf(exchange)
+    const { owner } = exchange.principal
+    const { value, fresh } = await queries.ask((db) => pageOfKeys(db, owner, page))
+    const shownKeys = value.keys.map((row) => keyView(row, keys))
+    const body = { keys: shownKeys, page: page.page, per_page: page.perPage }
+    return shown(200, { ...body, has_more: value.has_more }, staleness(fresh))
+  })
+
+  router.on('DELETE /api/v1/keys/:key_id', async ({ cause, principal: { owner }, param }) => {
+    const key_id = param('key_id')
+    const type: RevokeApiKey['type'] = 'key.revoke'
+    const id = apiKeyMessageId.command(type, randomUUID())
+    await send({ type, id, subject: key_id, data: { key_id, owner }, known: 'keys' }, cause)
+    return { status: 204 }
+  })
+}
+
+/** Nobody hands on more than they have. */
+function requireOwn({ scopes }: Principal, wanted: readonly Scope[]): void {
+  const more = wanted.filter((scope) => !covers(scopes, scope))
+  if (more.length === 0) return
+  const message = `A key cannot have more scopes than whoever makes it: ${more.join(', ')}.`
+  throw new Problem('FORBIDDEN', message, { field: 'scopes', required_scope: more })
+}
+
+/** The user whom the key will hang on. */
+function makerOf({ subject = '' }: Principal, { keys, users }: KeyRoutesOptions): string {
+  const username = keys.userBehind(subject)
+  if (username !== undefined && users.find(username)?.kind !== 'gone') return username
+  throw new Problem('UNAUTHORIZED', 'Who asks for a key is gone.')
+}
+
+/** In UTC, as all our times. */
+function expiryOf(given: string | null | undefined): string | null {
+  if (given === undefined || given === null) return null
+  const at = Date.parse(given)
+  if (at > Date.now()) return new Date(at).toISOString()
+  const message = 'expires_at must be a time in the future.'
+  throw new Problem('INVALID_REQUEST', message, { field: 'expires_at', pointer: '/expires_at' })
+}
+
+function keyView(row: ApiKeyRow, keys: ApiKeys) {
+  const { id, name, scopes, last_four } = row
+  const { created_at, expires_at, last_used_at, revoked_at } = row
+  const times = { created_at, expires_at, last_used_at, revoked_at }
+  // Not good and not revoked: it has expired, or the user who made it is gone.
+  return { id, name, scopes, last_four, ...times, active: keys.isGood(id) }
+}

@@ -1,0 +1,121 @@
+/** Users, for whoever administers them. */
+import { randomUUID } from 'node:crypto'
+import Type, { type Static } from 'typebox'
+import { userNotFound } from '#domain/user.ts'
+import { Problem } from '#domain/problem.ts'
+import type { Cause } from '#events/envelope.ts'
+import {
+  userMessageId,
+  type ChangeUser,
+  type CreateUser,
+  type DeleteUser,
+  type UserCommand,
+} from '#events/users.ts'
+import { pageOfUsers, type UserRow } from '#projections/users.ts'
+import { isPasswordLength, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN } from '#runtime/passwords.ts'
+import type { Hashing } from '../../access/hashing.ts'
+import { SCOPES } from '../../access/principal.ts'
+import type { Users } from '../../access/users.ts'
+import type { SendCommand } from '../../commands.ts'
+import { readJson } from '../../http/body.ts'
+import type { Router } from '../../http/exchange.ts'
+import { pageOf } from '../../http/page.ts'
+import { validator } from '../../http/validate.ts'
+import type { Queries } from '../../queries.ts'
+import { shown } from '../operations/dialect.ts'
+import { staleness } from '../functions/functions.ts'
+
+const BODY_BYTES_MAX = 8 * 1024
+
+/** An e-mail address is one; a colon is none, since `key:…` names a key. */
+const Username = Type.String({ pattern: '^[A-Za-z0-9][\\w.@+-]{0,127}$' })
+export const ScopeName = Type.Enum([...SCOPES])
+const Scopes = Type.Array(ScopeName, { uniqueItems: true })
+
+const NewUser = Type.Object(
+  {
+    username: Username,
+    password: Type.String(),
+    scopes: Scopes,
+    owner: Type.Optional(Username),
+  },
+  { additionalProperties: false },
+)
+const Changes = Type.Object(
+  { password: Type.Optional(Type.String()), scopes: Type.Optional(Scopes) },
+  { additionalProperties: false, minProperties: 1 },
+)
+const validNewUser = validator<Static<typeof NewUser>>(NewUser)
+const validChanges = validator<Static<typeof Changes>>(Changes)
+
+export interface UserRoutesOptions {
+  readonly send: SendCommand
+  readonly users: Users
+  readonly hashing: Hashing
+  readonly queries: Queries
+}
+
+type DataOf<Command extends UserCommand> = Omit<Command['data'], 'deadline'>
+
+export function userRoutes(router: Router, options: UserRoutesOptions): void {
+  const { users, hashing, queries } = options
+
+  const decide = async <Command extends UserCommand>(
+    type: Command['type'],
+    data: DataOf<Command>,
+    cause: Cause,
+  ): Promise<void> => {
+    const id = userMessageId.command(type, randomUUID())
+    const asked = { type, id, subject: data.username, data, known: 'users' as const }
+    await options.send(asked, cause)
+  }
+
+  router.on('POST /api/v1/users', async ({ incoming, cause }) => {
+    const body = validNewUser(await readJson(incoming, BODY_BYTES_MAX))
+    const { username, password, scopes, owner = username } = body
+    const password_hash = await hashed(password, hashing)
+    await decide<CreateUser>('user.create', { username, owner, scopes, password_hash }, cause)
+    return shown(201, current(users, username), { location: `/api/v1/users/${username}` })
+  })
+
+  router.on('GET /api/v1/users', async (exchange) => {
+    const page = pageOf(exchange)
+    const { value, fresh } = await queries.ask((db) => pageOfUsers(db, page))
+    const { has_more } = value
+    const body = { users: value.users.map(userView), page: page.page, per_page: page.perPage }
+    return shown(200, { ...body, has_more }, staleness(fresh))
+  })
+
+  router.on('PATCH /api/v1/users/:username', async ({ incoming, cause, param }) => {
+    const username = param('username')
+    const { password, scopes } = validChanges(await readJson(incoming, BODY_BYTES_MAX))
+    const changes = {
+      ...(scopes !== undefined && { scopes }),
+      ...(password !== undefined && { password_hash: await hashed(password, hashing) }),
+    }
+    await decide<ChangeUser>('user.change', { username, changes }, cause)
+    return shown(200, current(users, username))
+  })
+
+  router.on('DELETE /api/v1/users/:username', async ({ cause, param }) => {
+    await decide<DeleteUser>('user.delete', { username: param('username') }, cause)
+    return { status: 204 }
+  })
+}
+
+async function hashed(password: string, hashing: Hashing): Promise<string> {
+  if (isPasswordLength(password)) return hashing.hash(password)
+  const message = `password must have ${PASSWORD_BYTES_MIN} to ${PASSWORD_BYTES_MAX} bytes.`
+  throw new Problem('INVALID_REQUEST', message, { field: 'password', pointer: '/password' })
+}
+
+/** As this edge knows it, which has read the change by now; somebody may have deleted it since. */
+function current(users: Users, username: string) {
+  const user = users.living(username)
+  if (user === undefined) throw userNotFound(username)
+  return userView(user)
+}
+
+function userView({ username, owner, scopes, created_at, updated_at }: UserRow) {
+  return { username, owner, scopes, created_at, updated_at }
+}
