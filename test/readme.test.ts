@@ -25,6 +25,8 @@ const readme = new ReadmeCommands()
 const owned = new AsyncDisposableStack()
 let terminal: Terminal
 let platform: Running
+/** `.sluice` in the README. */
+let home: string
 
 before(async () => {
   terminal = owned.use(await openTerminal())
@@ -48,7 +50,7 @@ async function pasted(text: string): Promise<Answer[]> {
 }
 
 test('npm ci && npm start: one ready line with the url', async () => {
-  const home = owned.use(await tempDir('readme-home')).path
+  home = owned.use(await tempDir('readme-home')).path
   const port = String(await freePort())
   platform = await terminal.leaveRunning(readme.take('npm start'), 'local', {
     ...EMBEDDED,
@@ -106,6 +108,19 @@ test('a rust function is compiled, registered and called', async () => {
     [called?.data['status'], called?.data['result']],
     ['success', { sum: 3.5, count: 2 }],
   )
+})
+
+test('the key and a token that are made at the first start open the door', async () => {
+  const atHome = (part: string) => readme.take(part).replaceAll('.sluice', home)
+  for (const block of [atHome('api.key'), atHome('jwt.secret')]) {
+    const [answer] = await pasted(askedOf(platform.url, block))
+    assert.equal(answer?.success, true)
+    assert.equal((answer.data['functions'] as unknown[]).length, 3)
+    const [refused] = await pasted(
+      askedOf(platform.url, block.replaceAll(/(X-API-Key: |Bearer )/g, '$1x')),
+    )
+    assert.equal(refused?.success, false)
+  }
 })
 
 test('Ctrl-C drains and exits with 0', async () => {
