@@ -47,6 +47,11 @@ export interface Metrics {
 
 export const PYTHON_ECHO = 'def handler(event): return event'
 export const NODEJS_ECHO = 'function handler(event) { return event }'
+export const RUST_ECHO = 'fn handler(event: Json) -> Result<Json, String> { Ok(event) }'
+const ECHOES = new Map([
+  ['nodejs', NODEJS_ECHO],
+  ['rust', RUST_ECHO],
+])
 
 let registered = 0
 
@@ -89,7 +94,7 @@ export class FunctionsApi {
     const json = {
       name: freshName(),
       runtime: 'python',
-      code: fields['runtime'] === 'nodejs' ? NODEJS_ECHO : PYTHON_ECHO,
+      code: ECHOES.get(String(fields['runtime'])) ?? PYTHON_ECHO,
       execution_type: 'sync',
       ...fields,
     }

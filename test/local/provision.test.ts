@@ -17,6 +17,7 @@ import { provision } from '../../apps/local/provision/ladder.ts'
 import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
 import { freePort } from '../../apps/local/free-port.ts'
 import { provisionNatsServer } from '../../apps/local/provision/nats-server.ts'
+import { provisionRust } from '../../apps/local/provision/rust.ts'
 import {
   eventsBound,
   fileStoreFor,
@@ -178,6 +179,24 @@ test('when every rung fails the error says what was tried and what to install', 
     code: 'PROVISION_FAILED',
     message: 'tool was not found and could not be brought (download: no network). Install tool.',
   })
+})
+
+test('rustc is found where rustup puts it, and one that is too old is passed over', async () => {
+  await using directory = await tempDir('rust')
+  const place = async (folder: string, version: string) => {
+    const path = join(directory.path, folder, 'rustc')
+    await mkdir(join(directory.path, folder), { recursive: true })
+    await writeFile(path, `#!/bin/sh\necho rustc ${version}\n`, { mode: 0o755 })
+    return path
+  }
+  await place('path', '1.48.0')
+  const current = await place('cargo/bin', '1.95.0')
+  const env = { PATH: join(directory.path, 'path'), CARGO_HOME: join(directory.path, 'cargo') }
+  const found = await provisionRust({ env, log: quietLog('test') })
+  // A machine's own comes first.
+  assert.ok([current, '/usr/bin/rustc'].includes(found), found)
+  const given = { ...env, SLUICE_RUSTC: '/given/rustc' }
+  assert.equal(await provisionRust({ env: given, log: quietLog('test') }), '/given/rustc')
 })
 
 test('versions are compared as numbers', () => {

@@ -20,6 +20,7 @@ import {
   program,
   resultOf,
   runOf,
+  slotsOf,
 } from './support.ts'
 
 const counting = {
@@ -125,6 +126,7 @@ for (const level of levels) {
       await using rig = await openRig({ level })
       await rig.close()
       assert.deepEqual(cgroupsOf(host.pid ?? 0), [])
+      if (process.getuid?.() === 0) assert.deepEqual(slotsOf(host.pid ?? 0, cacheDir), [])
       await rm(cacheDir, { recursive: true })
     })
   })

@@ -8,6 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import type { Program, Run, RunResult, RuntimeName, Sandbox } from '#sandbox/contract.ts'
+import { SHARED_CACHE } from '#sandbox/interpreters.ts'
 import type { SandboxOptions } from '#sandbox/options.ts'
 import { createSandbox } from '#sandbox/sandbox.ts'
 
@@ -54,6 +55,7 @@ export async function openRig(options: Partial<SandboxOptions> = {}): Promise<Ri
   async function endRig() {
     const children = descendants().filter(({ pid }) => !childrenBefore.has(pid))
     await sandbox.close()
+    assert.deepEqual(slotsOf(process.pid, cacheDir), [], 'no slot survives')
     await rm(cacheDir, { recursive: true })
     assert.deepEqual(children.filter(isAlive), [], 'no process survives')
     assert.deepEqual(cgroupsOf(process.pid), [], 'no cgroup survives')
@@ -154,6 +156,19 @@ export function interpreterStates(): Map<number, { stopped: boolean; cpu: string
 }
 
 const mounts = () => readFileSync('/proc/self/mountinfo', 'utf8')
+
+/** The folders in which spares of a process waited for their program. */
+export function slotsOf(pid: number, cacheDir: string): string[] {
+  return [cacheDir, SHARED_CACHE].flatMap((cache) => {
+    try {
+      const names = readdirSync(path.join(cache, 'rust/slots'))
+      return names.filter((name) => name.startsWith(`${pid}-`))
+    } catch {
+      // Rust cannot be used here, or its folder is in the other place.
+      return []
+    }
+  })
+}
 
 /** The groups that sandboxes of a process have made, in whatever hierarchy. */
 export function cgroupsOf(pid: number): string[] {

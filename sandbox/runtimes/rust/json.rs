@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
+/// Sorted by name.
 pub type Map = BTreeMap<String, Json>;
 
 #[derive(Clone, Debug, PartialEq)]
