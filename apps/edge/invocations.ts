@@ -38,6 +38,7 @@ import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { BegunJobs } from './begun-jobs.ts'
+import type { CachedJobs } from './cached-jobs.ts'
 import type { CancelledWaits } from './cancelled-waits.ts'
 import type { Defined } from './definitions.ts'
 import { FairGate } from './fair-gate.ts'
@@ -66,6 +67,7 @@ export interface InvocationsOptions {
   readonly cancelledWaits: CancelledWaits
   /** How long the log keeps a job's events. */
   readonly ttlDays: number
+  readonly cachedJobs: CachedJobs
   readonly log: Log
 }
 
@@ -122,6 +124,23 @@ export class Invocations {
     const end = await this.#call(defined, execution, caller, session)
     this.#tell({ kind: 'ended', end }, execution, caller, { startedAt, isCall: true })
     return end
+  }
+
+  /** An execution that was answered with what the job `source` had come to; its own id. */
+  recordCached(
+    defined: Defined,
+    input: Json,
+    { session, source }: { readonly session: KnownSession; readonly source: number },
+    { effect, cause }: Caller,
+  ): number | Promise<number> {
+    this.#options.room.require()
+    const record = (jobId: number) => {
+      const { data } = runJob(defined, jobId, input, cause)
+      this.#options.cachedJobs.record({ ...data, session: inJob(session) }, source, cause)
+      return jobId
+    }
+    const taking = effect.newId(this.#options.jobIds)
+    return taking instanceof Promise ? taking.then(record) : record(taking)
   }
 
   #tell(

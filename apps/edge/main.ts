@@ -29,6 +29,7 @@ import { BegunJobs } from './begun-jobs.ts'
 import { clientAddress } from './client-address.ts'
 import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
+import { CachedJobs } from './cached-jobs.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
 import { Definitions } from './definitions.ts'
 import { Followed, type ByHeart } from './followed.ts'
@@ -97,12 +98,15 @@ async function serve(main: Main): Promise<void> {
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
   const appender = newAppender()
-  const queries = new Queries(database.db, readModel)
+  const ttlDays = config.eventTtlDays
+  const cachedJobs = new CachedJobs({ payloads, appender: newAppender(), ttlDays, log })
+  stack.defer(async () => void (await cachedJobs.settled()))
+  const queries = new Queries(database.db, readModel, () => cachedJobs.settled())
   const begunJobs = new BegunJobs(queries)
   const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
   const invocations = new Invocations({
     ...{ bus, payloads, appender, jobIds, begunJobs, room, cancelledWaits, log },
-    ttlDays: config.eventTtlDays,
+    ...{ ttlDays, cachedJobs },
   })
   const send = createCommands({ bus, payloads, appender, agreement, readModel, room })
   const sendFunction = createFunctionCommands({ bus, payloads, send })
@@ -132,6 +136,7 @@ async function serve(main: Main): Promise<void> {
   const lambda = new Router({ ...routing, dialect: lambdaDialect })
   mountLambda(lambda, {
     ...{ bus, payloads, presence, definitions, agreement, sessions, queries, invocations },
+    ...{ begunJobs, cache },
     ...{ send, telemetry, log, stack, maxBodyBytes },
   })
   lambda.close()

@@ -20,13 +20,17 @@ export interface Found<T> {
 export class Queries {
   readonly #db: Db
   readonly #readModel: ReadModel
+  readonly #said: () => Promise<unknown> | undefined
 
-  constructor(db: Db, readModel: ReadModel) {
+  /** `said`: resolves when what this edge has yet to say is on the log. */
+  constructor(db: Db, readModel: ReadModel, said: () => Promise<unknown> | undefined) {
     this.#db = db
     this.#readModel = readModel
+    this.#said = said
   }
 
   async ask<T>(query: (db: Db) => Promise<T>): Promise<Found<T>> {
+    await this.#said()
     const fresh = await this.#readModel.caughtUp()
     try {
       return { value: await query(this.#db), fresh }

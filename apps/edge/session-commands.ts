@@ -16,6 +16,7 @@ import {
 } from '#events/sessions.ts'
 import { isSessionKnown } from '#projections/sessions.ts'
 import type { SendCommand } from './commands.ts'
+import type { Exchange } from './http/exchange.ts'
 import type { Queries } from './queries.ts'
 import type { KnownSession, Sessions } from './sessions.ts'
 
@@ -34,13 +35,13 @@ export interface SessionCommands {
   initialize(
     session: NewSession,
     wished: string | undefined,
-    cause: Cause,
+    caller: Pick<Exchange, 'cause' | 'effect'>,
   ): Promise<SessionInitialized['data']>
   close(session: KnownSession, reason: CloseReason, cause: Cause): Promise<void>
 }
 
 export function createSessionCommands(options: SessionCommandsOptions): SessionCommands {
-  const { send } = options
+  const { send, sessions } = options
 
   const ask = async (session_id: string, session: NewSession, cause: Cause) => {
     const type = 'session.initialize'
@@ -54,16 +55,18 @@ export function createSessionCommands(options: SessionCommandsOptions): SessionC
   }
 
   return {
-    async initialize(session, wished, cause) {
-      const id = wished?.toLowerCase() ?? ''
-      if (UUID.test(id) && (await isFree(id, options))) {
-        try {
-          return await ask(id, session, cause)
-        } catch (error) {
-          if (!(error instanceof Problem) || error.code !== 'CONFLICT') throw error
-        }
+    async initialize(session, wished, { cause, effect }) {
+      const id = await effect.newId({ take: () => newId(wished, options) })
+      // An earlier try of the same request may have come so far.
+      const before = effect.before === undefined ? undefined : sessions.find(id, session.owner)
+      if (before !== undefined) return before
+      effect.requireMine()
+      try {
+        return await ask(id, session, cause)
+      } catch (error) {
+        if (!(error instanceof Problem) || error.code !== 'CONFLICT') throw error
+        return ask(randomUUID(), session, cause)
       }
-      return ask(randomUUID(), session, cause)
     },
     async close({ session_id, owner, function_id, seq }, reason, cause) {
       const type = 'session.close'
@@ -73,6 +76,11 @@ export function createSessionCommands(options: SessionCommandsOptions): SessionC
       await send({ type, id, subject, data, known: 'sessions' }, cause)
     },
   }
+}
+
+async function newId(wished: string | undefined, options: SessionCommandsOptions) {
+  const id = wished?.toLowerCase() ?? ''
+  return UUID.test(id) && (await isFree(id, options)) ? id : randomUUID()
 }
 
 async function isFree(id: string, { sessions, queries }: SessionCommandsOptions) {

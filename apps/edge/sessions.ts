@@ -88,6 +88,13 @@ export class Sessions implements Reader, AsyncDisposable {
     return session
   }
 
+  /** One of this owner's that can be used. */
+  find(id: string, owner: string): KnownSession | undefined {
+    const session = this.#sessions.get(id)
+    const isUsable = session?.owner === owner && !session.isLost
+    return isUsable && !isExpired(session, Date.now()) ? session : undefined
+  }
+
   isTaken(id: string): boolean {
     return this.#sessions.has(id)
   }

@@ -47,8 +47,10 @@ export const ROUTES = {
   'GET /jobs/:id/explain': { scopes: JOBS },
   'POST /jobs/:id/cancel': { scopes: JOBS_WRITE },
 
-  'POST /api/v1/initialize': { scopes: EXECUTE, closed: true, limit: 'execute' },
-  'POST /api/v1/execute/:request_id': { scopes: EXECUTE, closed: true, limit: 'execute' },
+  'POST /api/v1/initialize': { scopes: EXECUTE, closed: true, limit: 'execute', creates: true },
+  'POST /api/v1/execute/:request_id': {
+    ...{ scopes: EXECUTE, closed: true, limit: 'execute', creates: true },
+  },
   'GET /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
   'DELETE /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
   'GET /api/v1/functions': { scopes: READ, closed: true, limit: 'functions' },

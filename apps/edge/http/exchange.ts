@@ -147,6 +147,7 @@ export class Router {
     const startedAt = performance.now()
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
+    const about = context.req.param('request_id')
     const admitted = admission.enter()
     let answer: Answer
     let limits: Verdict['headers']
@@ -174,12 +175,11 @@ export class Router {
       }
       const isKeyed = access.creates === true && 'idempotency-key' in incoming.headers
       answer = isKeyed
-        ? await once(exchange, handle, (problem) => dialect.render(problem, requestId))
+        ? await once(exchange, handle, (problem) => dialect.render(problem, requestId, about))
         : await handle(exchange)
     } catch (error) {
       const problem = asProblem(error)
       this.#report(problem, requestId, context.req.path)
-      const about = context.req.param('request_id')
       answer = outgoing.destroyed ? GONE : dialect.render(problem, requestId, about)
     }
     if (admitted) {

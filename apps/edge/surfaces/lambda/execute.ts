@@ -8,6 +8,7 @@ import type { JobError, Json } from '#events/jobs.ts'
 import type { Agreement } from '../../agreement.ts'
 import { requireExecute } from '../../access/principal.ts'
 import type { BoundVersions } from '../../bound-versions.ts'
+import { parseCacheControl } from '../../cache/result-cache.ts'
 import type { Executions } from '../../executions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'
@@ -35,7 +36,8 @@ export function executeRoute(router: Router, options: ExecuteRouteOptions): void
     const text = (await readOptionalText(incoming, maxBodyBytes)) ?? ''
     const params = paramsOf(parseJson(text))
     inParams(() => defined.validateEvent?.(params, text.length))
-    const executed = await executions.execute({ session, defined, params }, exchange)
+    const control = parseCacheControl(exchange.header('x-cache-control'))
+    const executed = await executions.execute({ session, defined, params, control }, exchange)
     const { outcome, job_id, cached } = executed
     if ('error' in outcome) throw failed(outcome.error, job_id)
     const { session_id: request_id, language_title } = session

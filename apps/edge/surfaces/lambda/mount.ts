@@ -5,7 +5,9 @@ import type { Log } from '#runtime/log.ts'
 import type { PresenceWatch } from '#runtime/presence.ts'
 import type { Telemetry } from '#runtime/telemetry.ts'
 import type { Agreement } from '../../agreement.ts'
+import type { BegunJobs } from '../../begun-jobs.ts'
 import { BoundVersions } from '../../bound-versions.ts'
+import type { ResultCache } from '../../cache/result-cache.ts'
 import type { SendCommand } from '../../commands.ts'
 import type { Definitions } from '../../definitions.ts'
 import { Executions } from '../../executions.ts'
@@ -28,6 +30,8 @@ export interface LambdaOptions {
   readonly sessions: Sessions
   readonly queries: Queries
   readonly invocations: Invocations
+  readonly begunJobs: BegunJobs
+  readonly cache: ResultCache
   readonly send: SendCommand
   readonly telemetry: Telemetry
   readonly log: Log
@@ -37,7 +41,7 @@ export interface LambdaOptions {
 
 export function mountLambda(router: Router, options: LambdaOptions): void {
   const { bus, payloads, presence, definitions, agreement, sessions, queries } = options
-  const { invocations, send, telemetry, log, stack, maxBodyBytes } = options
+  const { invocations, begunJobs, cache, send, telemetry, log, stack, maxBodyBytes } = options
   const pins = stack.use(new Pins({ bus, presence, sessions }))
   const commands = createSessionCommands({ send, sessions, queries })
   const executionsTotal = telemetry.counter(
@@ -47,7 +51,9 @@ export function mountLambda(router: Router, options: LambdaOptions): void {
   telemetry.gauge('sluice_sessions_open', 'Sessions that can be executed.', () => [
     { value: [...sessions.open()].length },
   ])
-  const executions = new Executions({ invocations, pins, commands, executionsTotal, log })
+  const executions = new Executions({
+    ...{ invocations, begunJobs, cache, pins, commands, executionsTotal, log },
+  })
   const versions = new BoundVersions({ bus, payloads, definitions })
   sessionRoutes(router, {
     ...{ definitions, agreement, sessions, commands, pins, queries, maxBodyBytes },

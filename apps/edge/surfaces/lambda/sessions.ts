@@ -103,16 +103,17 @@ type Wished = Parameters<SessionCommands['initialize']>[0]
 
 async function initialize(
   session: Wished,
-  { header, cause }: Exchange,
+  exchange: Exchange,
   { pins, commands }: SessionRoutesOptions,
 ) {
-  const wishedId = header('x-request-id')
+  const wishedId = exchange.header('x-request-id')
   if (!session.context.retain_session) {
     pins.requireRuntime(session.runtime)
-    return commands.initialize(session, wishedId, cause)
+    return commands.initialize(session, wishedId, exchange)
   }
   using chosen = pins.choose(session.runtime)
-  return await commands.initialize({ ...session, executor: chosen.executor }, wishedId, cause)
+  const { executor } = chosen
+  return await commands.initialize({ ...session, executor }, wishedId, exchange)
 }
 
 function contextOf({ context = {} }: Static<typeof Body>): SessionContext {
