@@ -98,7 +98,6 @@ async function serve(main: Main): Promise<void> {
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
   const appender = newAppender()
-  const ttlDays = config.eventTtlDays
   const cachedJobs = new CachedJobs({ payloads, appender: newAppender(), ttlDays, log })
   stack.defer(async () => void (await cachedJobs.settled()))
   const queries = new Queries(database.db, readModel, () => cachedJobs.settled())
