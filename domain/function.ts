@@ -91,6 +91,7 @@ function register(
     definition: complete(definition),
     created_at: said.time,
     updated_at: said.time,
+    ...(definition.schedule !== undefined && { scheduled_since: said.time }),
   }
   const id = functionMessageId.version(function_id, 1)
   const subject = String(function_id)
@@ -107,11 +108,14 @@ function update(
   said: Said,
 ): Decided {
   const { current } = living(state, data)
+  const definition = complete(changed(current.definition, data.changes))
+  const isRescheduled = !isSame(definition.schedule, current.definition.schedule)
   const version: FunctionVersion = {
     ...current,
     version: current.version + 1,
-    definition: complete(changed(current.definition, data.changes)),
+    definition,
     updated_at: said.time,
+    ...(isRescheduled && { scheduled_since: said.time }),
   }
   const id = functionMessageId.version(current.function_id, version.version)
   const subject = String(current.function_id)
@@ -191,6 +195,8 @@ function changed(definition: Definition, changes: NullableChanges): FunctionInpu
   }
   return merged as unknown as FunctionInput
 }
+
+const isSame = (one: unknown, other: unknown) => JSON.stringify(one) === JSON.stringify(other)
 
 function complete(input: FunctionInput): Definition {
   const { timeout_ms = TIMEOUT_MS_DEFAULT, memory_mb = MEMORY_MB_DEFAULT } = input

@@ -8,6 +8,7 @@
  */
 import Type, { type Static } from 'typebox'
 import type { Envelope } from './envelope.ts'
+import { Schedule } from './schedules.ts'
 
 export const TIMEOUT_MS_DEFAULT = 30_000
 export const TIMEOUT_MS_MAX = 900_000
@@ -52,6 +53,8 @@ const optional = {
       { additionalProperties: false },
     ),
   ),
+  /** When it runs by itself. */
+  schedule: Type.Optional(Schedule),
   examples: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 32 })),
   /** Environment variables of the function's process. */
   env: Type.Optional(
@@ -117,6 +120,8 @@ export interface FunctionVersion {
   readonly definition: Definition
   readonly created_at: string
   readonly updated_at: string
+  /** Since when its schedule is as it is: it has no ticks before. */
+  readonly scheduled_since?: string
 }
 
 export type FunctionRegistered = Envelope<'function.registered', FunctionVersion>

@@ -50,6 +50,12 @@ export const CALL_GRACE_MS = 10_000
  */
 export const CALLS_BYTES = 256 * 1024 ** 2
 
+/**
+ * Share of a stream's bytes from which on nothing new is taken: what is left is for the outcomes of
+ * what was.
+ */
+export const FULL_FROM = 0.8
+
 export interface StreamSizes {
   /** Bound of EVENTS, in bytes; the other streams and stores take fractions of it. */
   readonly maxBytes: number

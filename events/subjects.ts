@@ -32,6 +32,7 @@ export const subjects = {
   apiKeyEvent: (keyId: string, fact: ApiKeyFact) => `evt.key.${keyId}.${fact}`,
   /** Apart from the others: it expires, and nobody decides or answers by it. */
   apiKeyUsed: (keyId: string) => `evt.key-use.${keyId}.used`,
+  scheduleTicked: (functionId: number) => `evt.schedule.${functionId}.ticked`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
   /** `digest` is of an owner and what they called the request: a token that tells nothing. */
   key: (digest: string) => `key.${digest}`,
@@ -56,6 +57,7 @@ export const filters = {
   userEventsOf: (username: string) => `evt.user.${token(username)}.*`,
   apiKeyEvents: 'evt.key.*.*',
   apiKeyEventsOf: (keyId: string) => `evt.key.${keyId}.*`,
+  scheduleTicks: 'evt.schedule.*.ticked',
   dead: 'dead.>',
   keys: 'key.*',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',

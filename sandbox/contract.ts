@@ -58,6 +58,8 @@ export interface RunContext {
   /** ISO 8601. */
   readonly deadline: string
   readonly traceparent: string
+  /** ISO 8601: the tick that made the job; only of a scheduled one. */
+  readonly scheduled_for?: string
   /** Of an execution of a session; what its client put into the context stands beside it. */
   readonly session?: { readonly id: string; readonly retain_session: boolean }
   readonly [member: string]: unknown

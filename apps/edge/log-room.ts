@@ -10,10 +10,9 @@
  */
 import { Problem } from '#domain/problem.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { COMMANDS, EVENTS, KEYS } from '#events/streams.ts'
+import { COMMANDS, EVENTS, KEYS, FULL_FROM } from '#events/streams.ts'
 import type { Log } from '#runtime/log.ts'
 
-const FULL_FROM = 0.8
 const LOOK_EVERY_MS = 1_000
 const ASK_TIMEOUT_MS = 1_000
 const WORK = [EVENTS, COMMANDS]

@@ -123,7 +123,9 @@ async function serve(main: Main): Promise<void> {
   const once = createOnce({ keys, room, maxBodyBytes, log })
   const routing = { app, telemetry, log, admission, guard, once }
   const router = new Router({ ...routing, dialect })
-  functionRoutes(router, { send: sendFunction, queries, functionIds, maxBodyBytes })
+  functionRoutes(router, {
+    ...{ send: sendFunction, queries, definitions, functionIds, maxBodyBytes },
+  })
   const cancelJob = createCancelJob({ send, queries })
   jobRoutes(router, {
     ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },

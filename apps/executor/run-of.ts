@@ -10,7 +10,7 @@ export function runOf(
   attempt: number,
 ): Run {
   const { runtime, code, env = {}, memory_mb: memoryMb } = definition
-  const { session } = data
+  const { session, scheduled_for } = data
   const { timeout_ms: timeoutMs } = session?.context ?? definition
   return {
     program: { owner, functionId: function_id, version, runtime, code, env, memoryMb },
@@ -24,6 +24,7 @@ export function runOf(
       attempt,
       deadline: new Date(Date.now() + timeoutMs).toISOString(),
       traceparent,
+      ...(scheduled_for !== undefined && { scheduled_for }),
     },
     timeoutMs,
     fresh: session !== undefined,

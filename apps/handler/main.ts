@@ -4,6 +4,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Appender } from '#events/jetstream/append.ts'
 import { consumeDurable } from '#events/jetstream/consume.ts'
+import { openIds } from '#events/jetstream/ids.ts'
 import { Later } from '#events/jetstream/later.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
@@ -25,6 +26,9 @@ import { createFunctionStore } from './function-store.ts'
 import { sessionCommands } from './session-commands.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
+import { createHasEnded } from './job-end-seen.ts'
+import { ScheduleBook } from './schedule-book.ts'
+import { Scheduler } from './scheduler.ts'
 import { Sweeper } from './sweeper.ts'
 import { userCommands } from './user-commands.ts'
 
@@ -95,9 +99,17 @@ async function serve(main: Main): Promise<void> {
       onTrouble: log.warn,
     }),
   )
+  const book = stack.use(new ScheduleBook({ bus, payloads, log, signal }))
+  const scheduler = new Scheduler({
+    ...{ bus, payloads, appender, book, log },
+    jobIds: await untilDone(() => openIds(bus.nc, 'job'), { what: 'ids', log, signal }),
+    hasEnded: createHasEnded(bus, db, log),
+    ttlDays: config.eventTtlDays,
+  })
   const sweeper = new Sweeper({ db, bus, endJob, log })
   const reclaim = createReclaim(bus, db)
   const chores = [
+    scheduler.run(signal),
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
     every(RECLAIM_EVERY_MS, 'reclaim', () => reclaim(Date.now()), log, signal),
     every(KEEP_EVERY_MS, 'keep_durables', () => durables.keep(Date.now()), log, signal),

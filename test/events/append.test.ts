@@ -46,6 +46,20 @@ describe('an appender', () => {
     assert.equal((await state()).messages, before + 120)
   })
 
+  it('appends nothing of a decision that another aggregate has overtaken', async () => {
+    const defining = { subject: 'evt.function.7.registered', expect: { seq: 0 } }
+    const { seq } = await appender.append(message(defining))
+    const tick = (last: number) =>
+      message({ subject: 'evt.schedule.7.ticked', expect: { seq: last } })
+    const job = () =>
+      message({ subject: 'evt.job.7.delayed', expect: { seq, on: 'evt.function.7.*' } })
+    const first = await appender.appendAtomically([tick(0), job()])
+    await appender.append(message({ subject: 'evt.function.7.updated' }))
+    const before = (await state()).messages
+    await assert.rejects(appender.appendAtomically([tick(first.seq - 1), job()]), conflict)
+    assert.equal((await state()).messages, before)
+  })
+
   it('appends all of a decision or none of it', async () => {
     const first = [
       message({ subject: 'evt.function.1.registered', expect: { seq: 0, on: 'evt.function.1.*' } }),

@@ -20,6 +20,7 @@ import {
   type FunctionVersionRow,
 } from '#projections/function-versions.ts'
 import { findFunction, listFunctions } from '#projections/functions.ts'
+import type { Definitions } from '../../definitions.ts'
 import type { SendFunctionCommand } from '../../function-commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
@@ -27,22 +28,24 @@ import { requireUsable } from '../../http/event-schema.ts'
 import { validator } from '../../http/validate.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
+import { requireUsableSchedule } from './schedules.ts'
 import { functionView, metricsView } from './views.ts'
 
 const validInput = validator<FunctionInput>(FunctionInput)
 const validChanges = validator<FunctionChanges>(FunctionChanges)
-const OPTIONAL = ['description', 'timeout_ms', 'memory_mb', 'schema', 'examples', 'env']
+const OPTIONAL = ['description', 'timeout_ms', 'memory_mb', 'schema', 'schedule', 'examples', 'env']
 const REQUIRED = ['name', 'runtime', 'code', 'execution_type']
 
 export interface FunctionRoutesOptions {
   readonly send: SendFunctionCommand
   readonly queries: Queries
+  readonly definitions: Definitions
   readonly functionIds: Ids
   readonly maxBodyBytes: number
 }
 
 export function functionRoutes(router: Router, options: FunctionRoutesOptions): void {
-  const { send, queries, functionIds, maxBodyBytes } = options
+  const { send, queries, definitions, functionIds, maxBodyBytes } = options
 
   router.on('GET /functions', async ({ principal: { owner } }) => {
     const { value, fresh } = await queries.ask((db) => listFunctions(db, owner))
@@ -53,6 +56,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     const body = await readJson(incoming, maxBodyBytes)
     const definition = validInput(withoutNulls(body, OPTIONAL))
     requireCompilable(definition)
+    requireUsableSchedule(definition)
     const function_id = await effect.newId(functionIds)
     const isThere =
       effect.before !== undefined &&
@@ -85,6 +89,10 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
     requireCompilable(given)
     const changes = body as NullableChanges
+    if ('schedule' in changes || 'schema' in changes) {
+      const { definition } = definitions.get(function_id, owner)
+      requireUsableSchedule({ ...definition, ...changes })
+    }
     const data = { function_id, owner, changes }
     const updated = await send<UpdateFunction>('function.update', data, exchange.cause)
     return success(200, { function_id, version: updated?.version })

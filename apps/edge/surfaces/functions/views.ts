@@ -7,6 +7,7 @@ import type { JobStatus } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
 import type { JobSummary } from '#projections/job-queries.ts'
+import { scheduleView } from './schedules.ts'
 import type { AcceptedJob } from '../../invoked.ts'
 
 const BYTES_PER_MB = 1024 ** 2
@@ -24,7 +25,9 @@ export function functionView(row: VersionOfFunction) {
   const { name, runtime, code, execution_type, ...rest } = definition
   const document = { id, name, runtime, code, execution_type, created_at, updated_at }
   const { description = null, timeout_ms, memory_mb, schema = null, examples = [], env = {} } = rest
-  return { ...document, version, description, timeout_ms, memory_mb, schema, examples, env }
+  const schedule = scheduleView(definition.schedule, Date.now())
+  const limits = { timeout_ms, memory_mb }
+  return { ...document, version, description, ...limits, schema, examples, env, schedule }
 }
 
 export function jobView(row: JobSummary) {
