@@ -74,8 +74,13 @@ export async function serve(process: SandboxProcess, run: Run): Promise<Served> 
 
 /** A source that is refused was compiled when it was registered, but by another compiler. */
 async function admitted(process: SandboxProcess, run: Run): Promise<Served | undefined> {
+  const { signal, program } = run
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = () => aborted.reject(signal?.reason as Error)
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    await process.admit(run.program.code)
+    // Who gives up does not wait for the compile, which goes on: the next run has its program.
+    await Promise.race([process.admit(program.code), aborted.promise])
   } catch (error) {
     if (!(error instanceof CompileRefused)) throw error
     const { message, place } = error
@@ -86,8 +91,9 @@ async function admitted(process: SandboxProcess, run: Run): Promise<Served | und
       sound: false,
       reusable: false,
     }
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
   }
-  run.signal?.throwIfAborted()
   if (!process.alive) throw new SandboxError('SANDBOX_FAILED', 'The process has ended meanwhile.')
   return undefined
 }

@@ -153,7 +153,10 @@ for (const level of levels) {
     assert.deepEqual(await own.sandbox.check('nodejs', 'function handler() {}'), { ok: true })
     assert.equal(ended, false)
     const reason = new Error('nobody waits any more')
+    const run = own.run(program('rust', slow(6)), { signal: abort.signal })
+    const left = assert.rejects(run, reason)
     abort.abort(reason)
+    await left
     await own.close()
     const reasons = (await settled).map(
       (end) => end.status === 'rejected' && (end.reason as unknown),
