@@ -45,5 +45,7 @@ export function decideApiKey(
 }
 
 export function keyNotFound(keyId: string): Problem {
-  return new Problem('NOT_FOUND', `There is no key ${JSON.stringify(keyId)}.`, { field: 'key_id' })
+  return new Problem('NOT_FOUND', `There is no key ${JSON.stringify(keyId.slice(0, 64))}.`, {
+    field: 'key_id',
+  })
 }

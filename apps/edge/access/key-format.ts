@@ -23,6 +23,8 @@ export function parseKey(presented: string): KeyParts | undefined {
   return checksum !== undefined && checksumOf(body) === checksum ? { id, secret } : undefined
 }
 
+export const isKeyId = (text: string) => /^[0-9A-Za-z]{12}$/.test(text)
+
 export function newKey(): KeyParts & { readonly key: string } {
   const id = Array.from({ length: ID_LENGTH }, () => BASE62[randomInt(BASE62.length)]).join('')
   const secret = randomBytes(SECRET_BYTES).toString('base64url')

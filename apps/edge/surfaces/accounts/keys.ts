@@ -1,11 +1,12 @@
 /** API keys of whoever asks: made, listed, revoked. */
 import { randomUUID } from 'node:crypto'
 import Type, { type Static } from 'typebox'
+import { keyNotFound } from '#domain/api-key.ts'
 import { Problem } from '#domain/problem.ts'
 import { apiKeyMessageId, type CreateApiKey, type RevokeApiKey } from '#events/api-keys.ts'
 import { pageOfKeys, type ApiKeyRow } from '#projections/api-keys.ts'
 import type { ApiKeys } from '../../access/api-keys.ts'
-import { hashSecret, newKey } from '../../access/key-format.ts'
+import { hashSecret, isKeyId, newKey } from '../../access/key-format.ts'
 import { covers, type Principal, type Scope } from '../../access/principal.ts'
 import type { Users } from '../../access/users.ts'
 import type { SendCommand } from '../../commands.ts'
@@ -84,6 +85,7 @@ export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
 
   router.on('DELETE /api/v1/keys/:key_id', async ({ cause, principal: { owner }, param }) => {
     const key_id = param('key_id')
+    if (!isKeyId(key_id)) throw keyNotFound(key_id)
     const type: RevokeApiKey['type'] = 'key.revoke'
     const id = apiKeyMessageId.command(type, randomUUID())
     await send({ type, id, subject: key_id, data: { key_id, owner }, known: 'keys' }, cause)

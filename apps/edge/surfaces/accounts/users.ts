@@ -28,7 +28,8 @@ import { staleness } from '../functions/functions.ts'
 const BODY_BYTES_MAX = 8 * 1024
 
 /** An e-mail address is one; a colon is none, since `key:…` names a key. */
-const Username = Type.String({ pattern: '^[A-Za-z0-9][\\w.@+-]{0,127}$' })
+const USERNAME = '^[A-Za-z0-9][\\w.@+-]{0,127}$'
+const Username = Type.String({ pattern: USERNAME })
 export const ScopeName = Type.Enum([...SCOPES])
 const Scopes = Type.Array(ScopeName, { uniqueItems: true })
 
@@ -87,7 +88,7 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
   })
 
   router.on('PATCH /api/v1/users/:username', async ({ incoming, cause, param }) => {
-    const username = param('username')
+    const username = nameIn(param('username'))
     const { password, scopes } = validChanges(await readJson(incoming, BODY_BYTES_MAX))
     const changes = {
       ...(scopes !== undefined && { scopes }),
@@ -98,9 +99,14 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
   })
 
   router.on('DELETE /api/v1/users/:username', async ({ cause, param }) => {
-    await decide<DeleteUser>('user.delete', { username: param('username') }, cause)
+    await decide<DeleteUser>('user.delete', { username: nameIn(param('username')) }, cause)
     return { status: 204 }
   })
+}
+
+function nameIn(path: string): string {
+  if (!new RegExp(USERNAME).test(path)) throw userNotFound(path.slice(0, 64))
+  return path
 }
 
 async function hashed(password: string, hashing: Hashing): Promise<string> {
