@@ -93,6 +93,9 @@ type Writable = {
   readonly names: Map<string, number>
 }
 
+/** What says nothing of how a job ended or how a function stands. */
+const BESIDE = /^(?:(?:user|key|session|schedule)\.|job\.(?:returned|retrying|cached)$)/
+
 function noteEvent({ jobs, functions, names }: Writable, message: JsMsg): void {
   const { type, data } = message.json<Said>()
   const { function_id: functionId } = data
@@ -126,6 +129,7 @@ function noteEvent({ jobs, functions, names }: Writable, message: JsMsg): void {
       if (names.get(data.name ?? '') === functionId) names.delete(data.name ?? '')
       return
     default:
+      if (BESIDE.test(type)) return
       throw new Error(`the log holds a ${type}, which this reader does not know`)
   }
 }
