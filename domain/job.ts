@@ -208,11 +208,12 @@ export const lostWithSession: JobError = {
 
 function accepted(job: JobAccepted): JobAccepted {
   const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
-  const { run_at, scheduled_for, session } = job
+  const { run_at, scheduled_for, session, redriven_from } = job
   return {
     ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
     ...(run_at !== undefined && { run_at }),
     ...(scheduled_for !== undefined && { scheduled_for }),
     ...(session !== undefined && { session }),
+    ...(redriven_from !== undefined && { redriven_from }),
   }
 }

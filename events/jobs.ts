@@ -36,6 +36,8 @@ export interface JobAccepted {
   readonly scheduled_for?: string
   /** The session that it is an execution of. */
   readonly session?: SessionOfJob
+  /** The job that could not be done, and whose work this one does again. */
+  readonly redriven_from?: number
 }
 
 export interface RunData extends JobAccepted {

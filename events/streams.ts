@@ -127,7 +127,7 @@ export function streamConfigs(sizes: StreamSizes): readonly Partial<StreamConfig
     {
       ...shared,
       name: DEAD,
-      subjects: [filters.dead, filters.maxDeliveries],
+      subjects: [filters.dead, filters.maxDeliveries, filters.redriven],
       storage: StorageType.File,
       retention: RetentionPolicy.Limits,
       discard: DiscardPolicy.Old,

@@ -34,6 +34,8 @@ export const subjects = {
   apiKeyUsed: (keyId: string) => `evt.key-use.${keyId}.used`,
   scheduleTicked: (functionId: number) => `evt.schedule.${functionId}.ticked`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
+  /** Which letter was redriven; it goes with the letter. */
+  redriven: (letter: number) => `redriven.${letter}`,
   /** `digest` is of an owner and what they called the request: a token that tells nothing. */
   key: (digest: string) => `key.${digest}`,
 } as const
@@ -59,6 +61,11 @@ export const filters = {
   apiKeyEventsOf: (keyId: string) => `evt.key.${keyId}.*`,
   scheduleTicks: 'evt.schedule.*.ticked',
   dead: 'dead.>',
+  deadOf: (stream: string, consumer: string) => [
+    `dead.${stream}.${consumer}`,
+    `$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.${stream}.${consumer}`,
+  ],
+  redriven: 'redriven.*',
   keys: 'key.*',
   maxDeliveries: '$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>',
 } as const

@@ -25,6 +25,7 @@ const summary = [
   'jobs.accepted_at',
   'jobs.run_at',
   'jobs.scheduled_for',
+  'jobs.redriven_from',
   'jobs.started_at',
   'jobs.finished_at',
   'jobs.duration_ms',
@@ -146,11 +147,12 @@ const bytesOfNewer = sql<number>`coalesce(sum(octet_length(${result}::text)) ove
 /** As its events carry it. */
 export function acceptedIn(row: JobRow): JobAccepted {
   const { id: job_id, function_id, function_version, runtime, owner, input, accepted_at } = row
-  const { run_at, scheduled_for } = row
+  const { run_at, scheduled_for, redriven_from } = row
   return {
     ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
     ...(run_at !== null && { run_at }),
     ...(scheduled_for !== null && { scheduled_for }),
+    ...(redriven_from !== null && { redriven_from }),
   }
 }
 

@@ -39,6 +39,7 @@ export interface JobTable {
   run_at: string | null
   /** The tick of the function's schedule that made it; null: a caller did. */
   scheduled_for: string | null
+  redriven_from: number | null
   started_at: string | null
   finished_at: string | null
   duration_ms: number | null
@@ -134,6 +135,7 @@ function pending(data: JobAccepted): JobTable {
     accepted_at: data.accepted_at,
     run_at: data.run_at ?? null,
     scheduled_for: data.scheduled_for ?? null,
+    redriven_from: data.redriven_from ?? null,
     started_at: null,
     finished_at: null,
     duration_ms: null,
@@ -193,12 +195,14 @@ export function upsertJobs(changes: JobChanges): Part {
       column(rows.map((row) => row.scheduled_for)),
       column(rows.map((row) => row.session_id)),
       column(rows.map((row) => row.cached_from)),
+      column(rows.map((row) => row.redriven_from)),
     ],
     sql: ($) => `
       insert into jobs as j
         (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
          started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
-         input, result, error, logs, cancelled, run_at, scheduled_for, session_id, cached_from)
+         input, result, error, logs, cancelled, run_at, scheduled_for, session_id, cached_from,
+         redriven_from)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
         ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
@@ -206,7 +210,7 @@ export function upsertJobs(changes: JobChanges): Part {
         ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
         ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[],
         ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[],
-        ${$(23)}::text[], ${$(24)}::bigint[]) r
+        ${$(23)}::text[], ${$(24)}::bigint[], ${$(25)}::bigint[]) r
       on conflict (id) do update set
         status = excluded.status, attempt = excluded.attempt,
         started_at = coalesce(excluded.started_at, j.started_at),

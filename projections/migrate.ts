@@ -13,6 +13,7 @@ import * as jobControls from './migrations/0002-job-controls.ts'
 import * as jobsForLater from './migrations/0003-jobs-for-later.ts'
 import * as sessions from './migrations/0004-sessions.ts'
 import * as usersAndKeys from './migrations/0005-users-and-keys.ts'
+import * as redrivenJobs from './migrations/0006-redriven-jobs.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -21,6 +22,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0003-jobs-for-later': jobsForLater,
   '0004-sessions': sessions,
   '0005-users-and-keys': usersAndKeys,
+  '0006-redriven-jobs': redrivenJobs,
 }
 
 export class MigrationError extends Error {

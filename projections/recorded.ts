@@ -207,6 +207,8 @@ function accepted(data: Fields): void {
   if (data.run_at !== undefined) time('run_at', data.run_at)
   if (data.scheduled_for !== undefined) time('scheduled_for', data.scheduled_for)
   if (data.session !== undefined) text('session.id', fields('session', data.session).id)
+  const { redriven_from } = data
+  if (redriven_from !== undefined) whole('redriven_from', redriven_from, 0, Number.MAX_SAFE_INTEGER)
 }
 
 function aggregate(data: Fields): void {

@@ -55,6 +55,8 @@ const SOURCE = 'sluice/edge'
 export interface Wanted extends Preference {
   /** ISO 8601: not before. It is then accepted, and not waited for. */
   readonly runAt?: string | undefined
+  /** The job whose work it does again. */
+  readonly redrivenFrom?: number | undefined
 }
 
 export interface InvocationsOptions {
@@ -85,14 +87,18 @@ export class Invocations {
   async invoke(
     defined: Defined,
     input: Json,
-    { respondAsync, waitMs, runAt }: Wanted,
+    { respondAsync, waitMs, runAt, redrivenFrom }: Wanted,
     caller: Caller,
   ): Promise<Invoked> {
     const startedAt = performance.now()
     this.#options.room.require()
     const taking = caller.effect.newId(this.#options.jobIds)
     const jobId = typeof taking === 'number' ? taking : await taking
-    const command = runJob(defined, jobId, input, caller.cause)
+    const run = runJob(defined, jobId, input, caller.cause)
+    const command =
+      redrivenFrom === undefined
+        ? run
+        : { ...run, data: { ...run.data, redriven_from: redrivenFrom } }
     const mayAnswerAccepted =
       respondAsync ||
       waitMs !== undefined ||

@@ -31,6 +31,8 @@ import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
 import { CachedJobs } from './cached-jobs.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
+import { DeadLetters } from './dead-letters/letters.ts'
+import { createRedrive } from './dead-letters/redrive.ts'
 import { Definitions } from './definitions.ts'
 import { Followed, type ByHeart } from './followed.ts'
 import { createFunctionCommands } from './function-commands.ts'
@@ -58,6 +60,8 @@ import { jobRoutes } from './surfaces/functions/jobs.ts'
 import { Sessions } from './sessions.ts'
 import { lambdaDialect } from './surfaces/lambda/dialect.ts'
 import { mountLambda } from './surfaces/lambda/mount.ts'
+import { deadLetterRoutes } from './surfaces/operations/dead-letters.ts'
+import { operationsDialect } from './surfaces/operations/dialect.ts'
 
 /** A command that could not be stored for so long is answered with 503. */
 const STORE_WITHIN_MS = 10_000
@@ -145,6 +149,13 @@ async function serve(main: Main): Promise<void> {
     ...{ send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
   })
+  const operations = new Router({ ...routing, dialect: operationsDialect })
+  const letters = new DeadLetters(bus, newAppender())
+  const redrive = createRedrive({
+    ...{ letters, payloads, appender, agreement, definitions, invocations, queries, jobIds },
+  })
+  deadLetterRoutes(operations, { letters, redrive, maxBodyBytes })
+  operations.close()
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,
     bus,

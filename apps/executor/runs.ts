@@ -237,6 +237,7 @@ export class Runs {
     await buryMessage(appender, message, error.message, {
       ...saying(),
       id: jobMessageId.dead(command.data.job_id),
+      code: error.code,
       cause: causedBy(command),
     })
     const { seq } = await outcomes.append(end)

@@ -32,7 +32,7 @@ export async function giveUpUnreadable(
   const job = jobIn(message)
   const id =
     job === undefined ? `${message.subject}:${message.seq}:dead` : jobMessageId.dead(job.job_id)
-  await buryMessage(appender, message, reason, { ...said, id })
+  await buryMessage(appender, message, reason, { ...said, id, code: 'UNREADABLE' })
   if (job !== undefined) {
     const cause = { correlationid: jobMessageId.run(job.job_id) }
     const end = failedJob(job, noRun(1), unreadable(reason), { ...said, cause })

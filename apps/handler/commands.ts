@@ -122,7 +122,7 @@ async function giveUp(
   const id = `${message.info.stream}:${seq}:handler:dead`
   const saying = { source: SOURCE, time: new Date().toISOString() }
   try {
-    await buryMessage(appender, message, reason, { ...saying, id })
+    await buryMessage(appender, message, reason, { ...saying, id, code: 'UNREADABLE' })
   } catch (error) {
     log.warn('not_buried', { subject, seq, error })
     return false

@@ -15,6 +15,7 @@ export async function bury(
 ): Promise<void> {
   await buryMessage(appender, message, reason.message, {
     id: `${stream}:${message.seq}:projector:dead`,
+    code: 'NOT_PROJECTED',
     source: 'sluice/projector',
     time: new Date().toISOString(),
     // It reads in order, through consumers whose names mean nothing.

@@ -19,11 +19,28 @@ export type DeadLetter = Envelope<
     readonly seq: number
     readonly subject: string
     readonly deliveries: number
+    /** Stable, for programs; letters of old have none. */
+    readonly code?: string
     readonly reason: string
     /** The message's own, without the server's; one may say where the payload lies. */
     readonly headers: Readonly<Record<string, string>>
     /** The message itself if it is of moderate size; else it is found by stream and seq. */
     readonly payload: string | null
+  }
+>
+
+/** Somebody has put the work of a letter back. The newest one counts. */
+export type LetterRedriven = Envelope<
+  'dead.redriven',
+  {
+    /** Where the letter stands on DEAD. */
+    readonly letter: number
+    /** Counts from 1. */
+    readonly times: number
+    /** The job that it became; null: it was said again as it was. */
+    readonly job_id: number | null
+    /** ISO 8601. */
+    readonly at: string
   }
 >
 
@@ -36,6 +53,8 @@ export interface Burial {
    * and the server would take the next letter for a repeat.
    */
   readonly id: string
+  /** What people filter by; the reason says more. */
+  readonly code: string
   readonly source: string
   readonly time: string
   readonly cause?: Cause
@@ -47,7 +66,7 @@ export async function buryMessage(
   appender: Appender,
   message: JsMsg,
   reason: string,
-  { id, source, time, cause = { correlationid: id }, ...burial }: Burial,
+  { id, code, source, time, cause = { correlationid: id }, ...burial }: Burial,
 ): Promise<void> {
   const { stream, deliveryCount: deliveries } = message.info
   const { consumer = message.info.consumer } = burial
@@ -60,7 +79,7 @@ export async function buryMessage(
       type: 'dead.letter',
       subject: `${stream}/${seq}`,
       data: {
-        ...{ stream, consumer, seq, subject, deliveries },
+        ...{ stream, consumer, seq, subject, deliveries, code },
         reason: reason.slice(0, REASON_LENGTH_MAX),
         headers: ownHeaders(message),
         payload,

@@ -127,6 +127,7 @@ export class Later implements AsyncDisposable {
     try {
       await buryMessage(appender, message, reason, {
         ...saying,
+        code: 'UNREADABLE',
         id: `${EVENTS}:${message.seq}:dead`,
       })
     } catch (error) {

@@ -64,6 +64,13 @@ export const ROUTES = {
   'GET /api/v1/keys': { scopes: KEYS, closed: true },
   'POST /api/v1/keys': { scopes: KEYS, closed: true },
   'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
+
+  'GET /api/v1/dead-letters': { scopes: ADMIN },
+  'DELETE /api/v1/dead-letters': { scopes: ADMIN },
+  'GET /api/v1/dead-letters/:seq': { scopes: ADMIN },
+  'DELETE /api/v1/dead-letters/:seq': { scopes: ADMIN },
+  'POST /api/v1/dead-letters/:seq/redrive': { scopes: ADMIN, creates: true },
+  'POST /api/v1/dead-letters/redrive': { scopes: ADMIN, creates: true },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 
 export type RouteName = keyof typeof ROUTES

@@ -77,7 +77,7 @@ function summaryOf(known: Known, chain: readonly Step[]): string {
       return `It runs: attempt ${row.attempt}, since ${row.started_at}.`
     case 'success': {
       const source = chain.find((step) => 'source_job_id' in step)?.['source_job_id']
-      if (source !== undefined)
+      if (typeof source === 'number')
         return `It came from the cache: its result is that of job ${source}.`
       return `It ran to its end in ${Math.round(row.duration_ms ?? 0)} ms, at attempt ${row.attempt}.`
     }

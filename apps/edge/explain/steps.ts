@@ -51,8 +51,7 @@ function picked(data: Data, names: readonly string[]): Data {
 /** An error's stack is in the job itself. */
 function short(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || !('stack' in value)) return value
-  const { stack: _, ...rest } = value
-  return rest
+  return Object.fromEntries(Object.entries(value).filter(([name]) => name !== 'stack'))
 }
 
 /** Why a job failed, as a sentence goes on after "It failed: ". */

@@ -114,7 +114,9 @@ function executorsFor(presence: PresenceWatch, runtime: Runtime): Executors {
 function whyNot({ state }: Presence, runtime: Runtime): string | undefined {
   const { level, reason, runtimes } = (state['sandbox'] ?? {}) as Sandbox
   const offered = runtimes?.[runtime]
-  if (level === 'unavailable') return String(reason ?? 'its sandbox cannot be used')
+  if (level === 'unavailable') return textOr(reason, 'its sandbox cannot be used')
   if (offered?.ok === true) return undefined
-  return String(offered?.reason ?? `it has no ${runtime}`)
+  return textOr(offered?.reason, `it has no ${runtime}`)
 }
+
+const textOr = (value: unknown, fallback: string) => (typeof value === 'string' ? value : fallback)

@@ -33,11 +33,11 @@ export function functionView(row: VersionOfFunction) {
 export function jobView(row: JobSummary) {
   const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
   const { function_version, runtime, attempt, error, cancelled, started_at, finished_at } = row
-  const { run_at, scheduled_for, session_id, cached_from } = row
+  const { run_at, scheduled_for, session_id, cached_from, redriven_from } = row
   const trigger = scheduled_for === null ? 'invoke' : 'schedule'
   const document = { id, function_id, status, result, timestamp, duration }
   const run = { attempt, error, cancelled, started_at, finished_at }
-  const asked = { run_at, trigger, scheduled_for, session_id, cached_from }
+  const asked = { run_at, trigger, scheduled_for, session_id, cached_from, redriven_from }
   return { ...document, function_version, runtime, ...run, ...asked }
 }
 

@@ -1,0 +1,155 @@
+/** Dead letters for operators: look at what could not be done, put it back, or throw it away. */
+import Type, { type Static } from 'typebox'
+import { asProblem, type Exchange, type Router } from '../../http/exchange.ts'
+import { readJson, readOptionalText, parseJson } from '../../http/body.ts'
+import { Problem } from '#domain/problem.ts'
+import { validator } from '../../http/validate.ts'
+import type { DeadLetters, Letter, Redriven, Wanted } from '../../dead-letters/letters.ts'
+import type { Redrive } from '../../dead-letters/redrive.ts'
+import { idOf } from '../functions/functions.ts'
+import { shown } from './dialect.ts'
+
+const PAGE_MAX = 100
+const PAGE_DEFAULT = 50
+const PURGED_MAX = 1_000
+const TOKEN = /^[-\w]{1,256}$/
+
+const closed = { additionalProperties: false }
+const Token = Type.String({ pattern: '^[-\\w]{1,256}$' })
+const AgainBody = Type.Object({ again: Type.Optional(Type.Boolean()) }, closed)
+const ManyBody = Type.Object(
+  {
+    ids: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 1 }), {
+        minItems: 1,
+        maxItems: PAGE_MAX,
+        uniqueItems: true,
+      }),
+    ),
+    stream: Type.Optional(Token),
+    consumer: Type.Optional(Token),
+    code: Type.Optional(Token),
+    after: Type.Optional(Type.Integer({ minimum: 0 })),
+    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
+    again: Type.Optional(Type.Boolean()),
+  },
+  closed,
+)
+const validAgain = validator<Static<typeof AgainBody>>(AgainBody)
+const validMany = validator<Static<typeof ManyBody>>(ManyBody)
+
+export interface DeadLetterRoutesOptions {
+  readonly letters: DeadLetters
+  readonly redrive: Redrive
+  readonly maxBodyBytes: number
+}
+
+export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOptions): void {
+  const { letters, redrive, maxBodyBytes } = options
+
+  const required = async (id: number): Promise<Letter> => {
+    const letter = await letters.find(id)
+    if (letter !== undefined) return letter
+    throw new Problem('NOT_FOUND', `There is no dead letter ${id}.`, { field: 'seq' })
+  }
+  const viewed = async ({ id, at, stream, consumer, seq, subject, ...letter }: Letter) => {
+    const { deliveries, code, reason } = letter
+    const redriven = (await letters.redriven(id))?.data
+    return {
+      ...{ id, at, stream, consumer, seq, subject, deliveries, code, reason },
+      redriven: redriven === undefined ? null : redrivenView(redriven),
+    }
+  }
+
+  router.on('GET /api/v1/dead-letters', async (exchange) => {
+    const page = await letters.page(wantedOf(exchange, PAGE_DEFAULT))
+    const { next } = page
+    return shown(200, { dead_letters: await Promise.all(page.letters.map(viewed)), next })
+  })
+
+  router.on('GET /api/v1/dead-letters/:seq', async (exchange) => {
+    const letter = await required(idOf(exchange, 'seq'))
+    const { headers, payload } = letter
+    return shown(200, { ...(await viewed(letter)), headers, payload })
+  })
+
+  router.on('POST /api/v1/dead-letters/:seq/redrive', async (exchange) => {
+    const id = idOf(exchange, 'seq')
+    const text = await readOptionalText(exchange.incoming, maxBodyBytes)
+    const { again = false } = validAgain(text === undefined ? {} : parseJson(text))
+    return shown(200, redrivenView(await redrive(await required(id), again, exchange)))
+  })
+
+  router.on('POST /api/v1/dead-letters/redrive', async (exchange) => {
+    const body = validMany(await readJson(exchange.incoming, maxBodyBytes))
+    const { ids, again = false, after = 0, limit = PAGE_MAX, ...filter } = body
+    const page = ids === undefined ? await letters.page({ ...filter, after, limit }) : undefined
+    const redriven: unknown[] = []
+    const refused: unknown[] = []
+    for (const id of ids ?? page?.letters.map((letter) => letter.id) ?? []) {
+      try {
+        redriven.push(redrivenView(await redrive(await required(id), again, exchange)))
+      } catch (error) {
+        const { code, message } = asProblem(error)
+        refused.push({ id, code, message })
+      }
+    }
+    return shown(200, { redriven, refused, next: page?.next ?? null })
+  })
+
+  router.on('DELETE /api/v1/dead-letters/:seq', async (exchange) => {
+    const id = idOf(exchange, 'seq')
+    await required(id)
+    await letters.remove(id)
+    return { status: 204 }
+  })
+
+  router.on('DELETE /api/v1/dead-letters', async (exchange) => {
+    const page = await letters.page({ ...wantedOf(exchange, PURGED_MAX), limit: PURGED_MAX })
+    let purged = 0
+    for (const { id } of page.letters) {
+      if (await letters.remove(id)) purged++
+    }
+    return shown(200, { purged, next: page.next })
+  })
+}
+
+function redrivenView({ letter, ...redriven }: Redriven) {
+  return { id: letter, ...redriven }
+}
+
+function wantedOf(exchange: Exchange, fallback: number): Wanted {
+  return {
+    stream: tokenOf(exchange, 'stream'),
+    consumer: tokenOf(exchange, 'consumer'),
+    code: tokenOf(exchange, 'code'),
+    after: wholeNumber(exchange, 'after', 0, 0, Number.MAX_SAFE_INTEGER),
+    limit: wholeNumber(exchange, 'limit', fallback, 1, Math.max(fallback, PAGE_MAX)),
+  }
+}
+
+/** A name as it stands in a subject. */
+function tokenOf({ query }: Exchange, name: string): string | undefined {
+  const text = query(name)
+  if (text === undefined || TOKEN.test(text)) return text
+  throw new Problem('INVALID_REQUEST', `${name} must be a name of letters, digits, - and _.`, {
+    field: name,
+    given: text.slice(0, 64),
+  })
+}
+
+function wholeNumber(
+  { query }: Exchange,
+  name: string,
+  fallback: number,
+  ...[min, max]: readonly [number, number]
+): number {
+  const text = query(name)
+  if (text === undefined) return fallback
+  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+  if (value >= min && value <= max) return value
+  throw new Problem('INVALID_REQUEST', `${name} must be a whole number from ${min} to ${max}.`, {
+    field: name,
+    given: text.slice(0, 64),
+  })
+}
