@@ -56,6 +56,7 @@ test('the same execution is answered from the cache, by a job of its own', async
     total: 2,
     successful: 2,
     failed: 0,
+    cancelled: 0,
   })
 })
 
