@@ -1,5 +1,6 @@
 /**
- * The handler: decides commands, keeps the functions' durables, and ends overdue jobs.
+ * The handler: decides commands and ticks, fires what is due, keeps the functions' durables, and ends
+ * overdue jobs.
  */
 import { setTimeout as wait } from 'node:timers/promises'
 import { Appender } from '#events/jetstream/append.ts'

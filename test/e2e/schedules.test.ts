@@ -195,6 +195,23 @@ describe('a function with a schedule', () => {
     assert.equal((await shown()).schedule, null)
   })
 
+  it('waits while the log is nearly full, and tells which ticks it has missed', async () => {
+    const id = await api.register({ schedule: { cron: EVERY_SECOND, overlap: 'allow' } })
+    await manyJobs(id, 1)
+    const { config, state } = await bus.jsm.streams.info(EVENTS)
+    await bus.jsm.streams.update(EVENTS, { max_bytes: Math.ceil(1.2 * state.bytes) })
+    const waits = () => platform.lines.filter((line) => line.includes('"ticks_wait"')).length
+    await until(() => waits() >= 4, { ...WAITING, what: 'a word about ticks that wait' })
+    await bus.jsm.streams.update(EVENTS, { max_bytes: config.max_bytes })
+    const missing = async () => (await ticksOf(id)).some(({ missed }) => missed !== null)
+    await until(missing, { ...WAITING, what: 'a tick that tells of others' })
+    const removed = async () => (await api.remove(id)).status === 204
+    await until(removed, { ...WAITING, what: 'the edge to see that there is room' })
+    const ticks = await ticksOf(id)
+    requireWhole(ticks)
+    requireSame(await jobsOf(id), ticks)
+  })
+
   const refusals: readonly (readonly [field: string, fields: Record<string, unknown>])[] = [
     ['schedule.cron', { schedule: { cron: 'now and then' } }],
     ['schedule.cron', { schedule: { cron: '0 0 30 2 *' } }],
