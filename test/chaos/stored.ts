@@ -19,6 +19,7 @@ export interface Invocations {
   readonly total: number
   readonly successful: number
   readonly failed: number
+  readonly cancelled: number
 }
 
 /** Resolves when no job of these functions is pending or running any more. */

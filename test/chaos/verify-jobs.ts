@@ -10,7 +10,7 @@
 import { ATTEMPTS_MAX } from '#events/jobs.ts'
 import type { Journal } from './journal.ts'
 import type { LoggedEnd, LoggedJob, LogTruth } from './log-truth.ts'
-import type { Stored } from './stored.ts'
+import type { Invocations, Stored } from './stored.ts'
 
 export interface JobFigures {
   /** Jobs that a 2xx named. */
@@ -73,7 +73,7 @@ function verifyOrigins(journal: Journal, log: LogTruth): void {
 
 function verifyReadModel(journal: Journal, log: LogTruth, stored: Stored): void {
   const violate = (what: string) => journal.violate(what)
-  const counts = new Map<number, { total: number; successful: number; failed: number }>()
+  const counts = new Map<number, Invocations>()
   for (const job of log.jobs.values()) {
     const [first] = job.ends
     if (first === undefined) {
@@ -85,13 +85,11 @@ function verifyReadModel(journal: Journal, log: LogTruth, stored: Stored): void 
     else if (!same(shown, first)) {
       violate(`job ${job.jobId} reads ${json(shown)}, but its end is ${json(first)}`)
     }
-    const counted = counts.get(job.functionId) ?? { total: 0, successful: 0, failed: 0 }
-    counted.total++
-    counted[first.status === 'success' ? 'successful' : 'failed']++
-    counts.set(job.functionId, counted)
+    const counted = counts.get(job.functionId) ?? NONE
+    counts.set(job.functionId, plusOne(counted, first))
   }
   for (const [id, shown] of stored.invocations) {
-    const counted = counts.get(id) ?? { total: 0, successful: 0, failed: 0 }
+    const counted = counts.get(id) ?? NONE
     if (json(shown) !== json(counted)) {
       violate(`metrics of function ${id} are ${json(shown)}, but the log has ${json(counted)}`)
     }
@@ -99,6 +97,15 @@ function verifyReadModel(journal: Journal, log: LogTruth, stored: Stored): void 
   for (const id of stored.jobs.keys()) {
     if (!log.jobs.has(id)) violate(`job ${id} is in a page and not in the log`)
   }
+}
+
+const NONE: Invocations = { total: 0, successful: 0, failed: 0, cancelled: 0 }
+
+/** Who was cancelled says nothing of the function. */
+function plusOne(before: Invocations, { status, code }: LoggedEnd): Invocations {
+  if (code === 'CANCELLED') return { ...before, cancelled: before.cancelled + 1 }
+  const outcome = status === 'success' ? 'successful' : 'failed'
+  return { ...before, total: before.total + 1, [outcome]: before[outcome] + 1 }
 }
 
 function figures(journal: Journal, log: LogTruth, runs: ReadonlyMap<number, number>): JobFigures {
