@@ -28,6 +28,29 @@ export type ExecutionType = Static<typeof ExecutionType>
 /** A JSON Schema that the user supplies; whether it compiles is checked where it is used. */
 const UserSchema = Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())])
 
+/** Failures of the user's own code, which another run may not have. */
+export const RetryCode = Type.Enum(['RUNTIME_ERROR', 'TIMEOUT', 'MEMORY_LIMIT', 'OUTPUT_LIMIT'])
+export type RetryCode = Static<typeof RetryCode>
+
+/** When a failed run of an accepted job is followed by another one. */
+export const RetryPolicy = Type.Object(
+  {
+    /** Runs in all. */
+    attempts: Type.Integer({ minimum: 1, maximum: 20 }),
+    /** Before the second run; doubles from run to run. */
+    backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
+    max_backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
+    /** All of them unless told otherwise. */
+    codes: Type.Optional(Type.Array(RetryCode, { minItems: 1, maxItems: 4, uniqueItems: true })),
+  },
+  closed,
+)
+export type RetryPolicy = Static<typeof RetryPolicy>
+
+export const CONCURRENCY_MAX = 10_000
+/** COMMANDS keeps a command no longer. */
+const QUEUE_AGE_MAX_S = 604_800
+
 const required = {
   /** Unique per owner. No control characters, and no space at either end. */
   name: Type.String({
@@ -55,6 +78,13 @@ const optional = {
   ),
   /** When it runs by itself. */
   schedule: Type.Optional(Schedule),
+  retry: Type.Optional(RetryPolicy),
+  /** Runs at once, over all executors and whoever asks for them. */
+  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: CONCURRENCY_MAX })),
+  /** Seconds that a job may wait before its first run. */
+  max_queue_age: Type.Optional(Type.Integer({ minimum: 1, maximum: QUEUE_AGE_MAX_S })),
+  /** Accepted jobs that have not ended. */
+  max_queue_depth: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
   examples: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 32 })),
   /** Environment variables of the function's process. */
   env: Type.Optional(

@@ -3,7 +3,8 @@
  *
  * Invariants:
  * 1. A conflict means that somebody else was faster: reload, decide again.
- * 2. The durable of a function exists before its first event, so no run command can be lost.
+ * 2. The durable of a function exists before its first event, so no run command can be lost; it has
+ *    the concurrency of the newest version before that is answered.
  * 3. A command is decided once. One that comes again is looked up among what has been decided since
  *    it was sent: others may have changed the function in between.
  */
@@ -14,10 +15,10 @@ import type {
   FunctionEvent,
   FunctionNameEvent,
   FunctionVersion,
-  Runtime,
 } from '#events/functions.ts'
 import { AppendError } from '#events/jetstream/append.ts'
 import type { DecidedReply } from '#events/replies.ts'
+import type { Durables } from './durables.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
 import type { FunctionStore, Newest } from './function-store.ts'
 import type { CheckSourceOf } from './source-check.ts'
@@ -25,7 +26,7 @@ import type { CheckSourceOf } from './source-check.ts'
 export interface FunctionCommandsOptions {
   readonly store: FunctionStore
   readonly checkSource: CheckSourceOf
-  readonly ensureDurable: (functionId: number, runtime: Runtime) => Promise<void>
+  readonly ensureDurable: Durables['ensure']
 }
 
 export function functionCommands(options: FunctionCommandsOptions): Aggregate<FunctionCommand> {
@@ -56,7 +57,11 @@ async function act(
   for (;;) {
     const { function_id, owner } = command.data
     const before = again ? await store.decidedBy(command) : undefined
-    if (before !== undefined) return replyOf(before.seq, before.event)
+    if (before !== undefined) {
+      const decided = definedBy(before.event)
+      if (decided !== undefined) await ensureDurable(function_id, decided)
+      return replyOf(before.seq, before.event)
+    }
     const newest = await store.loadFunction(function_id)
     const state = functionState(newest.event)
     const names = new Map<string, Newest<FunctionNameEvent>>()
@@ -74,13 +79,18 @@ async function act(
       await checkSource(definition, `check:${command.id}`, causedBy(command))
       checked = source
     }
-    if (definition !== undefined) await ensureDurable(function_id, definition.runtime)
+    if (definition !== undefined) await ensureDurable(function_id, definition)
     try {
       const { seq } = await store.append(events, {
         functionSeq: newest.seq,
         nameSeq: (name) => names.get(name)?.seq ?? 0,
       })
-      return replyOf(seq, events.find(isFunctionEvent))
+      const decided = events.find(isFunctionEvent)
+      const now = definedBy(decided)
+      if (now !== undefined && now.concurrency !== definedBy(newest.event)?.concurrency) {
+        await ensureDurable(function_id, now)
+      }
+      return replyOf(seq, decided)
     } catch (error) {
       if (!(error instanceof AppendError) || error.code !== 'CONFLICT') throw error
     }
@@ -111,11 +121,11 @@ function newDefinition(
       (typeof command.data.changes.code === 'string' ||
         typeof command.data.changes.runtime === 'string'))
   if (!brings) return undefined
-  const event = events.find(isFunctionEvent)
-  return event === undefined || event.type === 'function.deleted'
-    ? undefined
-    : event.data.definition
+  return definedBy(events.find(isFunctionEvent))
 }
+
+const definedBy = (event: FunctionEvent | undefined) =>
+  event === undefined || event.type === 'function.deleted' ? undefined : event.data.definition
 
 const isFunctionEvent = (event: FunctionEvent | FunctionNameEvent): event is FunctionEvent =>
   event.type !== 'function-name.claimed' && event.type !== 'function-name.released'

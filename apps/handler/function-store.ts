@@ -5,7 +5,7 @@
 import type { FunctionCommand, FunctionEvent, FunctionNameEvent } from '#events/functions.ts'
 import { AppendError, type Append, type Appended, type Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import type { Payloads } from '#events/jetstream/payloads.ts'
+import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { filters, subjects, type FunctionFact } from '#events/subjects.ts'
 import { decidedBy } from './decided-by.ts'
@@ -33,6 +33,8 @@ export interface Expected {
   nameSeq(name: string): number
 }
 
+/** A function's own concurrency, for who reads the headers of all functions' events only. */
+export const CONCURRENCY_HEADER = 'Sluice-Concurrency'
 /** Error code of a server that knows a message id of an atomic batch. */
 const REPEATED_IN_BATCH = 10201
 
@@ -72,7 +74,7 @@ export function createFunctionStore(
         const { function_id } = event.data
         const expect = { seq: expected.functionSeq, on: filters.functionEventsOf(function_id) }
         const subject = subjects.functionEvent(function_id, FACTS[event.type])
-        return { ...sealed, subject, id: event.id, expect }
+        return { ...sealed, subject, id: event.id, expect, headers: withConcurrency(event, sealed) }
       }
     }
   }
@@ -94,6 +96,13 @@ export function createFunctionStore(
     },
   }
 }
+
+function withConcurrency(event: FunctionEvent, { headers = [] }: Sealed): Headers {
+  const own = event.type === 'function.deleted' ? undefined : event.data.definition.concurrency
+  return own === undefined ? headers : [...headers, [CONCURRENCY_HEADER, String(own)]]
+}
+
+type Headers = NonNullable<Append['headers']>
 
 /**
  * Whoever decides the same version says it under the same id, and servers may look at the id before

@@ -31,10 +31,10 @@ import { success } from './dialect.ts'
 import { requireUsableSchedule } from './schedules.ts'
 import { functionView, metricsView } from './views.ts'
 
+const REQUIRED = ['name', 'runtime', 'code', 'execution_type']
 const validInput = validator<FunctionInput>(FunctionInput)
 const validChanges = validator<FunctionChanges>(FunctionChanges)
-const OPTIONAL = ['description', 'timeout_ms', 'memory_mb', 'schema', 'schedule', 'examples', 'env']
-const REQUIRED = ['name', 'runtime', 'code', 'execution_type']
+const OPTIONAL = Object.keys(FunctionInput.properties).filter((key) => !REQUIRED.includes(key))
 
 export interface FunctionRoutesOptions {
   readonly send: SendFunctionCommand

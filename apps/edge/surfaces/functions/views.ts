@@ -25,9 +25,13 @@ export function functionView(row: VersionOfFunction) {
   const { name, runtime, code, execution_type, ...rest } = definition
   const document = { id, name, runtime, code, execution_type, created_at, updated_at }
   const { description = null, timeout_ms, memory_mb, schema = null, examples = [], env = {} } = rest
-  const schedule = scheduleView(definition.schedule, Date.now())
-  const limits = { timeout_ms, memory_mb }
-  return { ...document, version, description, ...limits, schema, examples, env, schedule }
+  const { retry = null, concurrency = null, max_queue_age = null, max_queue_depth = null } = rest
+  return {
+    ...document,
+    ...{ version, description, timeout_ms, memory_mb, schema, examples, env },
+    ...{ retry, concurrency, max_queue_age, max_queue_depth },
+    schedule: scheduleView(definition.schedule, Date.now()),
+  }
 }
 
 export function jobView(row: JobSummary) {
