@@ -2,11 +2,13 @@
  * Decisions about jobs: whether a claimed command is run, and how what came of it is told.
  *
  * Invariants:
- * 1. A run of the user's code that ended is a result, whatever its outcome; it is never repeated.
+ * 1. A run of the user's code that ended is a result, whatever its outcome; it is repeated only as
+ *    the function's own retry policy says, under the next attempt's number.
  * 2. At most `ATTEMPTS_MAX` attempts of a job are lost, however often its command is delivered.
  *    What an executor returned, because it could not run it or was told to stop, is not lost.
  */
 import { causedBy, envelope, type Said } from '#events/envelope.ts'
+import { RETRY_CODES, type RetryPolicy } from '#events/functions.ts'
 import {
   ATTEMPTS_MAX,
   jobMessageId,
@@ -15,8 +17,10 @@ import {
   type JobCancelled,
   type JobDelayed,
   type JobError,
+  type JobErrorCode,
   type JobFailed,
   type JobLogLine,
+  type JobRetrying,
   type JobReturned,
   type JobStarted,
   type JobSucceeded,
@@ -27,14 +31,33 @@ import {
 
 const RETRY_BASE_MS = 500
 const RETRY_CAP_MS = 30_000
+/** Of a retry policy that does not say. */
+const BACKOFF_MS = 1_000
+const BACKOFF_MAX_MS = 60_000
 
 /** What the log says about earlier deliveries of a command. */
 export interface JobHistory {
   readonly ended: boolean
-  /** The highest attempt that was recorded as started or returned; 0: none. */
+  /** The highest attempt that was recorded as started, returned or failed; 0: none. */
   readonly lastAttempt: number
   /** How many attempts were returned. */
   readonly returned: number
+  /** How many ended as failed, to be followed by another; and the last of them, 0: none. */
+  readonly failed: number
+  readonly lastFailed: number
+  /** The last attempt that the log holds, or has held, back; 0: none. */
+  readonly lastDelayed: number
+}
+
+/** What a delivered command asks for. */
+export interface Delivery {
+  readonly redelivered: boolean
+  /** The attempt that it was made for; 1 unless another one failed before. */
+  readonly from: number
+  /** Nobody waits for it any more: it is past its deadline. */
+  readonly isLate: boolean
+  /** It has waited longer than its function wants. */
+  readonly isStale: boolean
 }
 
 export type Claim =
@@ -42,6 +65,10 @@ export type Claim =
   | { readonly kind: 'run'; readonly attempt: number; readonly record: boolean }
   /** It has its end already. */
   | { readonly kind: 'settled' }
+  /** An attempt of it failed, and the next one is another command's, which may not yet be said. */
+  | { readonly kind: 'handed-on'; readonly failed: number; readonly said: boolean }
+  /** Nobody wants it run any more. */
+  | { readonly kind: 'expired'; readonly attempts: number }
   /** Every attempt was lost. */
   | { readonly kind: 'exhausted'; readonly attempts: number }
 
@@ -49,19 +76,56 @@ export type Claim =
  * A first delivery runs without a record, so a short job costs one event only. Whoever gets the
  * command again cannot know whether the first one had started, and counts it as an attempt.
  */
-export function claimJob(redelivered: boolean, history: JobHistory): Claim {
-  if (history.ended) return { kind: 'settled' }
-  if (!redelivered) return { kind: 'run', attempt: 1, record: false }
-  const before = Math.max(1, history.lastAttempt)
-  const lost = before - history.returned
+export function claimJob(delivery: Delivery, history: JobHistory): Claim {
+  const { redelivered, from, isLate, isStale } = delivery
+  const { ended, lastAttempt, returned, failed, lastFailed, lastDelayed } = history
+  if (ended) return { kind: 'settled' }
+  if (lastFailed >= from) {
+    return { kind: 'handed-on', failed: lastFailed, said: lastDelayed > lastFailed }
+  }
+  const before = Math.max(redelivered ? from : from - 1, lastAttempt)
+  const isFirst = from === 1 && lastAttempt === 0
+  if (isLate || (isStale && isFirst)) return { kind: 'expired', attempts: lastAttempt }
+  const lost = before - returned - failed
   if (lost >= ATTEMPTS_MAX) return { kind: 'exhausted', attempts: lost }
-  return { kind: 'run', attempt: before + 1, record: true }
+  return { kind: 'run', attempt: before + 1, record: redelivered }
 }
 
 /** Exponential, with full jitter above the half; `chance` is in [0, 1). */
-export function retryDelayMs(attempt: number, chance: number): number {
-  const ceiling = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** (attempt - 1))
+export function retryDelayMs(
+  attempt: number,
+  chance: number,
+  { base = RETRY_BASE_MS, cap = RETRY_CAP_MS } = {},
+): number {
+  const ceiling = Math.min(cap, base * 2 ** (attempt - 1))
   return Math.round(ceiling / 2 + (ceiling / 2) * chance)
+}
+
+export interface FailedRun {
+  readonly code: JobErrorCode
+  /** Of the job's runs that ended, this one too. */
+  readonly runs: number
+}
+
+/** How long after a failed run the next one is due; undefined: that was the last one. */
+export function nextRunAfterMs(
+  policy: RetryPolicy | undefined,
+  { code, runs }: FailedRun,
+  chance: number,
+): number | undefined {
+  if (policy === undefined || runs >= policy.attempts) return undefined
+  const { codes = RETRY_CODES, backoff_ms = BACKOFF_MS, max_backoff_ms = BACKOFF_MAX_MS } = policy
+  if (!codes.some((retried) => retried === code)) return undefined
+  return retryDelayMs(runs, chance, { base: backoff_ms, cap: max_backoff_ms })
+}
+
+/** Whether a job has waited longer than `maxAgeS` since it could first have been run. */
+export function isStale(
+  { accepted_at, run_at = accepted_at }: Pick<JobAccepted, 'accepted_at' | 'run_at'>,
+  maxAgeS: number | null | undefined,
+  nowMs: number,
+): boolean {
+  return typeof maxAgeS === 'number' && nowMs - Date.parse(run_at) > maxAgeS * 1_000
 }
 
 export interface JobRun {
@@ -127,6 +191,23 @@ export function jobReturned(
   )
 }
 
+export function jobRetrying(
+  command: RunJob,
+  { attempt, error, retryAt }: { attempt: number; error: JobError; retryAt: string },
+  saying: Saying,
+): JobRetrying {
+  const job = accepted(command.data)
+  return envelope(
+    { ...saying, cause: causedBy(command) },
+    {
+      id: jobMessageId.retry(job.job_id, attempt),
+      type: 'job.retrying',
+      subject: String(job.function_id),
+      data: { ...job, attempt, failed_at: saying.time, error, retry_at: retryAt },
+    },
+  )
+}
+
 export function jobSucceeded(
   command: RunJob,
   run: JobRun,
@@ -184,6 +265,14 @@ export const exhausted = (attempts: number): JobError => ({
 export const expired = (afterMs: number): JobError => ({
   code: 'EXPIRED',
   message: `Nobody ended the job within ${Math.round(afterMs / 1_000)} seconds.`,
+})
+
+export const overdue = (maxAgeS: number | undefined): JobError => ({
+  code: 'EXPIRED',
+  message:
+    maxAgeS === undefined
+      ? 'Its caller waited for it no longer.'
+      : `It was not begun within ${maxAgeS} seconds.`,
 })
 
 export const unreadable = (reason: string): JobError => ({

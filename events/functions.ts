@@ -29,8 +29,7 @@ export type ExecutionType = Static<typeof ExecutionType>
 const UserSchema = Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())])
 
 /** Failures of the user's own code, which another run may not have. */
-export const RetryCode = Type.Enum(['RUNTIME_ERROR', 'TIMEOUT', 'MEMORY_LIMIT', 'OUTPUT_LIMIT'])
-export type RetryCode = Static<typeof RetryCode>
+export const RETRY_CODES = ['RUNTIME_ERROR', 'TIMEOUT', 'MEMORY_LIMIT', 'OUTPUT_LIMIT'] as const
 
 /** When a failed run of an accepted job is followed by another one. */
 export const RetryPolicy = Type.Object(
@@ -41,7 +40,9 @@ export const RetryPolicy = Type.Object(
     backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
     max_backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
     /** All of them unless told otherwise. */
-    codes: Type.Optional(Type.Array(RetryCode, { minItems: 1, maxItems: 4, uniqueItems: true })),
+    codes: Type.Optional(
+      Type.Array(Type.Enum([...RETRY_CODES]), { minItems: 1, maxItems: 4, uniqueItems: true }),
+    ),
   },
   closed,
 )

@@ -102,6 +102,18 @@ export type JobStarted = Envelope<
   JobAccepted & { readonly attempt: number; readonly started_at: string }
 >
 
+/** A run that ended as failed, and is followed by another one: the job has not ended. */
+export type JobRetrying = Envelope<
+  'job.retrying',
+  JobAccepted & {
+    readonly attempt: number
+    readonly failed_at: string
+    readonly error: JobError
+    /** ISO 8601: not before. */
+    readonly retry_at: string
+  }
+>
+
 /**
  * An attempt that is not to be counted: the sandbox could not be used, or was closed by a stop.
  * For executors only; nobody projects it.
@@ -139,7 +151,7 @@ export type JobCached = Envelope<
   'job.cached',
   JobAccepted & { readonly source_job_id: number; readonly cached_at: string }
 >
-export type JobEvent = JobStarted | JobEnded
+export type JobEvent = JobStarted | JobRetrying | JobEnded
 
 export const jobMessageId = {
   cancel: (requestId: string) => `job.cancel:${requestId}`,
@@ -147,6 +159,7 @@ export const jobMessageId = {
   delay: (jobId: number, attempt: number) => `job:${jobId}:delay:${attempt}`,
   start: (jobId: number, attempt: number) => `job:${jobId}:start:${attempt}`,
   returned: (jobId: number, attempt: number) => `job:${jobId}:return:${attempt}`,
+  retry: (jobId: number, attempt: number) => `job:${jobId}:retry:${attempt}`,
   end: (jobId: number) => `job:${jobId}:end`,
   dead: (jobId: number) => `job:${jobId}:dead`,
 } as const

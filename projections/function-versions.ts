@@ -15,11 +15,14 @@ export interface FunctionVersionTable {
   owner: string
   /** Beside the definition, because SQL cannot look into `json` that holds U+0000. */
   timeout_ms: number
+  max_queue_age: number | null
   definition: Definition
   created_at: string
 }
 
-export type FunctionVersionRow = Readonly<Omit<FunctionVersionTable, 'timeout_ms'>>
+export type FunctionVersionRow = Readonly<
+  Omit<FunctionVersionTable, 'timeout_ms' | 'max_queue_age'>
+>
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -30,8 +33,9 @@ export function applyToVersions(changes: VersionChanges, event: FunctionEvent): 
   const { function_id, version, owner, definition, updated_at } = event.data
   const key = `${function_id}/${version}`
   if (changes.has(key)) return
-  const { timeout_ms } = definition
-  changes.set(key, { function_id, version, owner, timeout_ms, definition, created_at: updated_at })
+  const { timeout_ms, max_queue_age = null } = definition
+  const row = { function_id, version, owner, timeout_ms, max_queue_age, definition }
+  changes.set(key, { ...row, created_at: updated_at })
 }
 
 export function insertVersions(changes: VersionChanges): Part {
@@ -45,13 +49,14 @@ export function insertVersions(changes: VersionChanges): Part {
       column(rows.map((row) => row.timeout_ms)),
       column(rows.map((row) => JSON.stringify(row.definition))),
       column(rows.map((row) => row.created_at)),
+      column(rows.map((row) => row.max_queue_age)),
     ],
     sql: ($) => `
       insert into function_versions
-        (function_id, version, owner, timeout_ms, definition, created_at)
+        (function_id, version, owner, timeout_ms, definition, created_at, max_queue_age)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::integer[], ${$(3)}::text[], ${$(4)}::integer[],
-        ${$(5)}::json[], ${$(6)}::timestamptz[]) r
+        ${$(5)}::json[], ${$(6)}::timestamptz[], ${$(7)}::integer[]) r
       on conflict do nothing`,
   }
 }

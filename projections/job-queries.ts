@@ -33,6 +33,7 @@ const summary = [
   'jobs.memory_bytes',
   'jobs.logs_truncated',
   'jobs.cancelled',
+  'jobs.retry_at',
   'jobs.error',
   'jobs.session_id',
   'jobs.cached_from',
@@ -162,6 +163,8 @@ export interface UnfinishedJob extends JobRow {
   readonly due_at: string
   /** Of the version that it was accepted with; null if that version is unknown. */
   readonly timeout_ms: number | null
+  /** Seconds. */
+  readonly max_queue_age: number | null
 }
 
 export interface OverdueRequest {
@@ -187,7 +190,8 @@ export async function overdueJobs(
         .onRef('v.function_id', '=', 'jobs.function_id')
         .onRef('v.version', '=', 'jobs.function_version'),
     )
-    .select([...summary, 'jobs.result', 'jobs.input', dueAt.as('due_at'), 'v.timeout_ms'])
+    .select([...summary, 'jobs.result', 'jobs.input', dueAt.as('due_at')])
+    .select(['v.timeout_ms', 'v.max_queue_age'])
     .where('jobs.status', 'in', ['pending', 'running'])
     .where(dueAt, '<', pendingBefore)
     .orderBy(dueAt)

@@ -2,13 +2,14 @@
  * Read model: jobs, from accepted to their end.
  *
  * Applies the command `job.run` (stored, hence pending), `job.delayed` (pending until its time), and
- * `job.started`, `job.succeeded`, `job.failed`, `job.cancelled`, `job.cached`. COMMANDS and EVENTS are
- * read side by side, so an end may come before its command.
+ * `job.started`, `job.retrying`, `job.succeeded`, `job.failed`, `job.cancelled`, `job.cached`. COMMANDS
+ * and EVENTS are read side by side, so an end may come before its command.
  *
  * Invariants:
  * 1. The first end in stream order is the end. Nothing changes a finished row.
  * 2. A status never moves backwards: a start counts only if its attempt is above the row's, and a
- *    command only makes a row where there is none.
+ *    command only makes a row where there is none. From its first attempt to its end a job is
+ *    running, also while it waits to be tried again; `error` is then that of the last failed run.
  * 3. Within a batch (`applyToJobs`) and across batches (`upsertJobs`) the same rules hold.
  */
 import type {
@@ -45,6 +46,8 @@ export interface JobTable {
   duration_ms: number | null
   cpu_ms: number | null
   memory_bytes: number | null
+  /** When the attempt after the last failed one is due, or was; null if none failed, and in the end. */
+  retry_at: string | null
   /** The day whose counters its end went into; null until then. */
   counted_on: string | null
   /** Failed because somebody asked for it. */
@@ -82,6 +85,13 @@ export function applyToJobs(
       changes.set(row.id, { ...row, status: 'running', attempt, started_at })
       return
     }
+    case 'job.retrying': {
+      const { attempt, error, retry_at } = happening.data
+      const row = before ?? pending(data)
+      if (row.attempt > attempt || !isLater(retry_at, row.retry_at)) return
+      changes.set(row.id, { ...row, status: 'running', attempt, error, retry_at })
+      return
+    }
     case 'job.succeeded':
     case 'job.failed':
     case 'job.cancelled': {
@@ -97,6 +107,7 @@ export function applyToJobs(
         cpu_ms,
         memory_bytes,
         counted_on: day,
+        retry_at: null,
         result: happening.type === 'job.succeeded' ? happening.data.result : null,
         error: happening.type === 'job.succeeded' ? null : happening.data.error,
         cancelled: happening.type === 'job.cancelled',
@@ -141,6 +152,7 @@ function pending(data: JobAccepted): JobTable {
     duration_ms: null,
     cpu_ms: null,
     memory_bytes: null,
+    retry_at: null,
     counted_on: null,
     cancelled: false,
     logs_truncated: false,
@@ -151,6 +163,10 @@ function pending(data: JobAccepted): JobTable {
     session_id: data.session?.id ?? null,
     cached_from: null,
   }
+}
+
+function isLater(at: string, before: string | null): boolean {
+  return before === null || Date.parse(at) > Date.parse(before)
 }
 
 /** Most jobs are so short that nobody said when they started; the end knows it. */
@@ -196,13 +212,14 @@ export function upsertJobs(changes: JobChanges): Part {
       column(rows.map((row) => row.session_id)),
       column(rows.map((row) => row.cached_from)),
       column(rows.map((row) => row.redriven_from)),
+      column(rows.map((row) => row.retry_at)),
     ],
     sql: ($) => `
       insert into jobs as j
         (id, function_id, function_version, owner, runtime, status, attempt, accepted_at,
          started_at, finished_at, duration_ms, cpu_ms, memory_bytes, counted_on, logs_truncated,
          input, result, error, logs, cancelled, run_at, scheduled_for, session_id, cached_from,
-         redriven_from)
+         redriven_from, retry_at)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::bigint[], ${$(2)}::bigint[], ${$(3)}::integer[], ${$(4)}::text[],
         ${$(5)}::text[], ${$(6)}::text[], ${$(7)}::integer[], ${$(8)}::timestamptz[],
@@ -210,17 +227,23 @@ export function upsertJobs(changes: JobChanges): Part {
         ${$(13)}::bigint[], ${$(14)}::date[], ${$(15)}::boolean[],
         ${$(16)}::json[], ${$(17)}::json[], ${$(18)}::json[], ${$(19)}::json[],
         ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[],
-        ${$(23)}::text[], ${$(24)}::bigint[], ${$(25)}::bigint[]) r
+        ${$(23)}::text[], ${$(24)}::bigint[], ${$(25)}::bigint[], ${$(26)}::timestamptz[]) r
       on conflict (id) do update set
         status = excluded.status, attempt = excluded.attempt,
         started_at = coalesce(excluded.started_at, j.started_at),
         finished_at = excluded.finished_at, duration_ms = excluded.duration_ms,
         cpu_ms = excluded.cpu_ms, memory_bytes = excluded.memory_bytes,
         counted_on = excluded.counted_on, logs_truncated = excluded.logs_truncated,
-        result = excluded.result, error = excluded.error, logs = excluded.logs,
-        cancelled = excluded.cancelled, cached_from = excluded.cached_from
+        result = excluded.result, logs = excluded.logs,
+        cancelled = excluded.cancelled, cached_from = excluded.cached_from,
+        error = case when excluded.counted_on is not null then excluded.error
+          else coalesce(excluded.error, j.error) end,
+        retry_at = case when excluded.counted_on is not null then null
+          else coalesce(excluded.retry_at, j.retry_at) end
       where j.counted_on is null
-        and (excluded.counted_on is not null or excluded.attempt > j.attempt)
+        and (excluded.counted_on is not null or excluded.attempt > j.attempt
+          or (excluded.attempt = j.attempt
+            and excluded.retry_at > coalesce(j.retry_at, '-infinity')))
       returning function_id, owner, status, cancelled, duration_ms, cpu_ms, memory_bytes,
         counted_on, session_id, accepted_at`,
   }

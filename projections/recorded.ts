@@ -61,6 +61,8 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
       return jobDelayed(message)
     case 'job.started':
       return jobStarted(message)
+    case 'job.retrying':
+      return jobRetrying(message)
     case 'job.succeeded':
     case 'job.failed':
     case 'job.cancelled':
@@ -94,6 +96,9 @@ function functionDefined(message: Envelope): Happening {
   const definition = fields('definition', data.definition)
   text('definition.name', definition.name)
   whole('definition.timeout_ms', definition.timeout_ms, 0, INT4_MAX)
+  if (definition.max_queue_age !== undefined) {
+    whole('definition.max_queue_age', definition.max_queue_age, 0, INT4_MAX)
+  }
   time('created_at', data.created_at)
   time('updated_at', data.updated_at)
   return message as Happening
@@ -124,6 +129,15 @@ function jobStarted(message: Envelope): Happening {
   accepted(data)
   whole('attempt', data.attempt, 1, INT4_MAX)
   time('started_at', data.started_at)
+  return message as Happening
+}
+
+function jobRetrying(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  accepted(data)
+  whole('attempt', data.attempt, 1, INT4_MAX)
+  time('retry_at', data.retry_at)
+  fields('error', data.error)
   return message as Happening
 }
 

@@ -46,10 +46,8 @@ export class BegunJobs {
       : await this.#end(owner, job_id, waitMs, stopping.signal)
     if (end !== undefined) return { kind: 'ended', end }
     const later = run_at !== null && { run_at }
-    return {
-      kind: 'accepted',
-      job: { job_id, function_id, function_version, accepted_at, ...later },
-    }
+    const job = { job_id, function_id, function_version, accepted_at, ...later }
+    return { kind: 'accepted', job: { ...job, queue_position: null, expected_start: null } }
   }
 
   /**

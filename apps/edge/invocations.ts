@@ -6,8 +6,9 @@
  * - a command goes through COMMANDS (fsynced): the answer is the acceptance, and whoever prefers to
  *   wait gets the outcome instead if it comes in time.
  * - what is to run later waits on EVENTS, and becomes a command when its time has come.
- * Whatever may be answered with 202 is a command. Who hangs up is no longer waited for; its job goes
- * on.
+ * Whatever may be answered with 202 is a command, and so are the calls of a function that says how
+ * many of its runs may be in flight: only its durable on COMMANDS counts them. Who hangs up is no
+ * longer waited for; its job goes on.
  */
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { jobDelayed } from '#domain/job.ts'
@@ -47,6 +48,7 @@ import type { Exchange } from './http/exchange.ts'
 import type { Preference } from './http/prefer.ts'
 import type { Invoked } from './invoked.ts'
 import type { LogRoom } from './log-room.ts'
+import type { Place, Queues } from './queues.ts'
 import type { KnownSession } from './sessions.ts'
 
 const SOURCE = 'sluice/edge'
@@ -66,6 +68,7 @@ export interface InvocationsOptions {
   readonly jobIds: Ids
   readonly begunJobs: BegunJobs
   readonly room: LogRoom
+  readonly queues: Queues
   readonly cancelledWaits: CancelledWaits
   /** How long the log keeps a job's events. */
   readonly ttlDays: number
@@ -183,17 +186,23 @@ export class Invocations {
     const subject = subjects.jobEvent(function_id, 'delayed')
     effect.requireMine()
     await stored(appender.append({ ...sealed, subject, id: event.id, ttl: `${ttlDays * 24}h` }))
-    return { kind: 'accepted', job: { job_id, function_id, function_version, accepted_at, run_at } }
+    const job = { job_id, function_id, function_version, accepted_at, run_at }
+    return { kind: 'accepted', job: { ...job, queue_position: null, expected_start: null } }
   }
 
   async #call(
-    { definition, function_id }: Defined,
+    defined: Defined,
     command: RunJob,
     caller: Caller,
     session?: KnownSession,
   ): Promise<JobReplyEnd> {
-    const { bus, begunJobs } = this.#options
+    const { bus } = this.#options
+    const { definition, function_id } = defined
     const { timeout_ms = definition.timeout_ms } = session?.context ?? {}
+    // A pinned process runs one at a time, and only where it is.
+    if (definition.concurrency !== undefined && session?.executor === undefined) {
+      return this.#callCounted(defined, command, caller, timeout_ms)
+    }
     this.#gate.use(function_id)
     const waitMs = timeout_ms + CALL_GRACE_MS
     const subject =
@@ -203,7 +212,7 @@ export class Invocations {
     const sealing = this.#options.payloads.seal(command, 'as-long-as-the-log')
     const sealed = sealing instanceof Promise ? await stored(sealing) : sealing
     const expected = bus.rpc.expect(subject, waitMs)
-    const { inbox, reply } = expected
+    const { inbox } = expected
     const headers = this.#headers(command, sealed)
     headers.set(REPLY_HEADER, inbox)
     headers.set(DEADLINE_HEADER, String(Date.now() + waitMs))
@@ -215,9 +224,37 @@ export class Invocations {
     // As the reply subject too, although CALLS acknowledges nothing: without the stream, the server
     // says at once that nobody is there.
     bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
+    return this.#endOfCall(expected, command, caller)
+  }
+
+  /** A call that waits its turn like every other run of its function. */
+  async #callCounted(
+    defined: Defined,
+    command: RunJob,
+    caller: Caller,
+    timeoutMs: number,
+  ): Promise<JobReplyEnd> {
+    const waitMs = timeoutMs + CALL_GRACE_MS
+    const deadline = String(Date.now() + waitMs)
+    const subject = subjects.runJob(defined.definition.runtime, defined.function_id)
+    const expected = this.#options.bus.rpc.expect(subject, waitMs)
+    await this.#enqueue(defined, command, caller, [
+      [REPLY_HEADER, expected.inbox],
+      [DEADLINE_HEADER, deadline],
+    ])
+    return this.#endOfCall(expected, command, caller)
+  }
+
+  async #endOfCall(
+    expected: ExpectedReply,
+    command: RunJob,
+    caller: Caller,
+  ): Promise<JobReplyEnd> {
+    const { begunJobs, cancelledWaits } = this.#options
+    const { inbox, reply } = expected
     // Nobody hears the answer any more: the room that its wait takes belongs to others.
     caller.whenGone(expected.cancel)
-    const forget = this.#options.cancelledWaits.add(command.data.job_id, inbox)
+    const forget = cancelledWaits.add(command.data.job_id, inbox)
     try {
       const replied = reply.then((message) => this.#endOf(message))
       const { owner, job_id } = command.data
@@ -235,16 +272,57 @@ export class Invocations {
   }
 
   async #accept(
-    { definition, function_id }: Defined,
+    defined: Defined,
     command: RunJob,
     waitMs: number,
     caller: Caller,
   ): Promise<Invoked> {
-    const { payloads, appender, bus } = this.#options
+    const { definition, function_id } = defined
     const subject = subjects.runJob(definition.runtime, function_id)
+    const waiting = waitMs > 0 ? this.#options.bus.rpc.expect(subject, waitMs) : undefined
+    const headers = waiting === undefined ? [] : [[REPLY_HEADER, waiting.inbox] as const]
+    const { position, expectedStart } = await this.#enqueue(defined, command, caller, headers)
+    const end = waiting && (await this.#endInTime(waiting, command.data.job_id, caller))
+    if (end !== undefined) return { kind: 'ended', end }
+    const { job_id, function_version, accepted_at } = command.data
+    const job = { job_id, function_id, function_version, accepted_at }
+    // Whoever has waited since is elsewhere in the queue by now.
+    const queued = waiting === undefined
+    const queue_position = queued ? position : null
+    const expected_start = queued ? expectedStart : null
+    return { kind: 'accepted', job: { ...job, queue_position, expected_start } }
+  }
+
+  /** Resolves when the command is on disk; `own` headers say that somebody waits for its end. */
+  async #enqueue(
+    { definition, function_id }: Defined,
+    command: RunJob,
+    caller: Caller,
+    own: readonly (readonly [string, string])[],
+  ): Promise<Place> {
+    const { queues } = this.#options
+    const entering = queues.enter(function_id, definition)
+    const place = entering instanceof Promise ? await entering : entering
+    try {
+      await this.#append(definition, command, caller, own)
+    } catch (error) {
+      place.left()
+      throw error
+    }
+    place.stored()
+    return place
+  }
+
+  async #append(
+    { runtime }: Defined['definition'],
+    command: RunJob,
+    caller: Caller,
+    own: readonly (readonly [string, string])[],
+  ): Promise<void> {
+    const { payloads, appender } = this.#options
+    const { function_id } = command.data
     const sealing = payloads.seal(command, 'as-long-as-the-log')
     const { payload, headers = [] } = sealing instanceof Promise ? await stored(sealing) : sealing
-    const waiting = waitMs > 0 ? bus.rpc.expect(subject, waitMs) : undefined
     const trace = ['traceparent', command.traceparent ?? ''] as const
     const turn = this.#gate.enter(function_id)
     if (turn !== undefined) await turn
@@ -252,24 +330,16 @@ export class Invocations {
       caller.effect.requireMine()
       await stored(
         appender.append({
-          subject,
+          subject: subjects.runJob(runtime, function_id),
           id: command.id,
           payload,
-          urgent: waiting !== undefined,
-          headers: [
-            ...headers,
-            trace,
-            ...(waiting ? [[REPLY_HEADER, waiting.inbox] as const] : []),
-          ],
+          urgent: own.length > 0,
+          headers: [...headers, trace, ...own],
         }),
       )
     } finally {
       this.#gate.leave(function_id)
     }
-    const end = waiting && (await this.#endInTime(waiting, command.data.job_id, caller))
-    if (end !== undefined) return { kind: 'ended', end }
-    const { job_id, function_version, accepted_at } = command.data
-    return { kind: 'accepted', job: { job_id, function_id, function_version, accepted_at } }
   }
 
   /** Accepted it is in any case: whatever keeps the outcome away, the answer is 202. */

@@ -11,4 +11,8 @@ export interface AcceptedJob {
   readonly function_version: number
   readonly accepted_at: string
   readonly run_at?: string
+  /** Among the function's jobs that had not ended, from 1; null: unknown, or no longer true. */
+  readonly queue_position: number | null
+  /** ISO 8601. */
+  readonly expected_start: string | null
 }

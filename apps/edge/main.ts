@@ -49,6 +49,7 @@ import { Invocations } from './invocations.ts'
 import { createLimiter, unlimited } from './limits/limiter.ts'
 import { LogRoom } from './log-room.ts'
 import { mountOperations } from './operations/mount.ts'
+import { Queues } from './queues.ts'
 import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
 import { RedisLink } from './redis.ts'
@@ -107,8 +108,10 @@ async function serve(main: Main): Promise<void> {
   const queries = new Queries(database.db, readModel, () => cachedJobs.settled())
   const begunJobs = new BegunJobs(queries)
   const cancelledWaits = stack.use(await CancelledWaits.open({ bus, log, signal }))
+  const { queueDepth: maxDepth, functionConcurrency: concurrency } = config
+  const queues = new Queues({ bus, maxDepth, concurrency })
   const invocations = new Invocations({
-    ...{ bus, payloads, appender, jobIds, begunJobs, room, cancelledWaits, log },
+    ...{ bus, payloads, appender, jobIds, begunJobs, room, queues, cancelledWaits, log },
     ...{ ttlDays, cachedJobs },
   })
   const send = createCommands({ bus, payloads, appender, agreement, readModel, room })

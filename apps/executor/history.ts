@@ -13,7 +13,7 @@ import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 
-const MESSAGE_ID = /^job:(\d+):(?:(end)|(start|return):(\d+))$/
+const MESSAGE_ID = /^job:(\d+):(?:(end)|(start|return|retry|delay):(\d+))$/
 /** Clocks of edge and NATS server may differ by so much. */
 const CLOCK_SLACK_MS = 60_000
 
@@ -22,7 +22,10 @@ export interface RecordedJob extends JobHistory {
   readonly endSeq: number
 }
 
-export const NOTHING: RecordedJob = { ended: false, lastAttempt: 0, returned: 0, endSeq: 0 }
+export const NOTHING: RecordedJob = {
+  ...{ ended: false, lastAttempt: 0, returned: 0, failed: 0, lastFailed: 0, lastDelayed: 0 },
+  endSeq: 0,
+}
 
 type Reading = Map<number, RecordedJob>
 
@@ -71,8 +74,16 @@ function note(found: Reading, messageId: string, seq: number): void {
     // The first end in stream order is the one that counts.
     if (!before.ended) found.set(jobId, { ...before, ended: true, endSeq: seq })
   } else {
-    const lastAttempt = Math.max(before.lastAttempt, Number(match[4]))
-    const returned = before.returned + (match[3] === 'return' ? 1 : 0)
-    found.set(jobId, { ...before, lastAttempt, returned })
+    found.set(jobId, { ...before, ...noted(before, match[3] ?? '', Number(match[4])) })
   }
+}
+
+function noted(before: RecordedJob, fact: string, attempt: number): Partial<RecordedJob> {
+  if (fact === 'delay') return { lastDelayed: Math.max(before.lastDelayed, attempt) }
+  const lastAttempt = Math.max(before.lastAttempt, attempt)
+  if (fact === 'return') return { lastAttempt, returned: before.returned + 1 }
+  if (fact !== 'retry') return { lastAttempt }
+  // Said again beyond the dedupe window, it is the same failure.
+  if (attempt <= before.lastFailed) return {}
+  return { lastAttempt, failed: before.failed + 1, lastFailed: attempt }
 }

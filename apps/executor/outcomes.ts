@@ -24,6 +24,7 @@ const FACTS: Readonly<Record<Said['type'], JobFact>> = {
   'job.delayed': 'delayed',
   'job.started': 'started',
   'job.returned': 'returned',
+  'job.retrying': 'retrying',
   'job.succeeded': 'succeeded',
   'job.failed': 'failed',
   'job.cancelled': 'cancelled',

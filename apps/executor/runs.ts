@@ -3,8 +3,9 @@
  *
  * Invariants:
  * 1. The command is acknowledged only after its end is on EVENTS.
- * 2. A failure of the user's code is a result; only a failure of the sandbox, or the loss of this
- *    process, leads to another attempt. What cannot be run here, or is cut off by a stop, is
+ * 2. A failure of the user's code is a result, which its function may want followed by another run
+ *    (`retries.ts`); else only a failure of the sandbox, or the loss of this process, leads to
+ *    another attempt. What cannot be run here, or is cut off by a stop, is
  *    returned: that counts as no attempt.
  * 3. A command that came back is looked up in the log before it is run again.
  * 4. A job that is cancelled is not run, and what runs of it is cut off: its end is on the log.
@@ -13,30 +14,34 @@ import type { JsMsg } from '@nats-io/jetstream'
 import {
   claimJob,
   exhausted,
+  isStale,
   jobFailed,
   jobReturned,
   jobStarted,
   jobSucceeded,
   lostWithSession,
   noRun,
+  overdue,
   retryDelayMs,
 } from '#domain/job.ts'
 import { causedBy } from '#events/envelope.ts'
 import type { FunctionVersion, Runtime } from '#events/functions.ts'
+import { CALLS } from '#events/streams.ts'
 import { jobMessageId, type JobEnded, type JobError, type Json, type RunJob } from '#events/jobs.ts'
 import { buryMessage } from '#events/jetstream/dead.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
-import { isPastDeadline, REPLY_HEADER } from '#events/replies.ts'
+import { deadlineOf, isPastDeadline, REPLY_HEADER } from '#events/replies.ts'
 import { SandboxError, type RunResult, type Sandbox } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
 import type { Cancellations } from './cancellations.ts'
 import { DefinitionMissing, type Definitions } from './definitions.ts'
-import { NOTHING, type HistoryOf } from './history.ts'
+import { NOTHING, type HistoryOf, type RecordedJob } from './history.ts'
 import type { Leases } from './lease.ts'
 import type { Outcomes } from './outcomes.ts'
 import { SessionLost, type RetainedSessions } from './retained-sessions.ts'
+import { handOn, retried } from './retries.ts'
 import { runOf } from './run-of.ts'
 import { giveUpUnreadable } from './unreadable.ts'
 
@@ -65,6 +70,14 @@ export interface RunsOptions {
   readonly signal: AbortSignal
 }
 
+interface Claimed {
+  readonly attempt: number
+  /** Its start is said before it is run. */
+  readonly record: boolean
+  readonly version: FunctionVersion
+  readonly recorded: RecordedJob
+}
+
 export class Runs {
   readonly #options: RunsOptions
 
@@ -75,7 +88,8 @@ export class Runs {
   /** Settles the message, whatever happens; calls `free` when the sandbox is done with it. */
   async settle(message: JsMsg, free: () => void): Promise<void> {
     const { leases, log, signal, payloads } = this.#options
-    if (isPastDeadline(message)) {
+    // A command was accepted, so it ends; a call that nobody waits for is forgotten.
+    if (isPastDeadline(message) && message.info.stream === CALLS) {
       leases.ack(message)
       return
     }
@@ -96,45 +110,63 @@ export class Runs {
   }
 
   async #settleCommand(message: JsMsg, command: RunJob, free: () => void): Promise<void> {
-    const { history, cancellations, leases, outcomes } = this.#options
+    const { history, definitions, cancellations, leases, outcomes } = this.#options
     const { data } = command
+    const { redelivered } = message
+    const { attempt: from = 1 } = data
     const cancelledAt = cancellations.seqOf(data.job_id)
     if (cancelledAt !== undefined) {
       this.#settleCancelled(message, command, cancelledAt)
       return
     }
-    const mustLookUp = message.redelivered || !cancellations.isCovered(data.accepted_at)
+    const mustLookUp = redelivered || from > 1 || !cancellations.isCovered(data.accepted_at)
     const recorded = mustLookUp ? await history(data) : NOTHING
-    const claim = claimJob(message.redelivered, recorded)
+    if (recorded.ended) {
+      outcomes.replyWithPlace(message, recorded.endSeq)
+      leases.ack(message)
+      return
+    }
+    const reading = definitions.at(data.definition_seq)
+    const version = reading instanceof Promise ? await reading : reading
+    const { max_queue_age: maxAgeS } = version.definition
+    const delivery = {
+      ...{ redelivered, from },
+      isLate: isPastDeadline(message),
+      isStale: isStale(data, maxAgeS, Date.now()),
+    }
+    const claim = claimJob(delivery, recorded)
     switch (claim.kind) {
-      case 'settled':
-        outcomes.replyWithPlace(message, recorded.endSeq)
+      case 'handed-on':
+        if (!claim.said) await handOn(command, claim.failed, outcomes)
         leases.ack(message)
         return
+      case 'expired': {
+        const error = overdue(delivery.isLate ? undefined : maxAgeS)
+        await this.#settleEnd(message, jobFailed(command, noRun(claim.attempts), error, saying()))
+        return
+      }
       case 'exhausted':
         await this.#exhaust(message, command, claim.attempts)
         return
       case 'run':
-        await this.#run(message, command, claim, free)
+        await this.#run(message, command, { ...claim, version, recorded }, free)
     }
   }
 
   async #run(
     message: JsMsg,
     command: RunJob,
-    { attempt, record }: { attempt: number; record: boolean },
+    { attempt, record, version, recorded }: Claimed,
     free: () => void,
   ): Promise<void> {
-    const { definitions, cancellations, outcomes, leases, log, runsTotal } = this.#options
-    const { definition_seq, runtime } = command.data
+    const { cancellations, outcomes, leases, log, runsTotal } = this.#options
+    const { runtime } = command.data
     if (!this.#options.runtimes.has(runtime)) {
       // Nothing tells the next delivery that a first one was not a run, unless it is said.
       if (!record) await this.#sayReturned(command, attempt, `${runtime} cannot be run here`)
       leases.handBack(message, RETURN_AFTER_MS)
       return
     }
-    const reading = definitions.at(definition_seq)
-    const version = reading instanceof Promise ? await reading : reading
     if (record) await outcomes.append(jobStarted(command, attempt, saying()))
     let end: JobEnded
     using watched = cancellations.watch(command.data.job_id)
@@ -164,14 +196,28 @@ export class Runs {
       }
     }
     free()
+    if (end.type === 'job.failed' && deadlineOf(message) === Infinity) {
+      const follow = { policy: version.definition.retry, before: recorded.failed }
+      if (await retried(command, end, follow, outcomes)) {
+        leases.ack(message)
+        runsTotal.add(1, { runtime, outcome: end.data.error.code })
+        log.debug('run_failed', { ...about(command), attempt })
+        return
+      }
+    }
+    await this.#settleEnd(message, end)
+    log.debug('run_ended', { ...about(command), attempt })
+  }
+
+  async #settleEnd(message: JsMsg, end: JobEnded): Promise<void> {
+    const { outcomes, leases, runsTotal } = this.#options
     const { seq, duplicate } = await outcomes.append(end, isWaitedFor(message))
     // Said before, perhaps by another attempt with another outcome: the first one is the job's end.
     if (duplicate) outcomes.replyWithPlace(message, seq)
     else outcomes.reply(message, seq, end)
     leases.ack(message)
-    const outcome = end.type === 'job.failed' ? end.data.error.code : 'success'
-    runsTotal.add(1, { runtime, outcome })
-    log.debug('run_ended', { ...about(command), attempt, outcome })
+    const outcome = end.type === 'job.succeeded' ? 'success' : end.data.error.code
+    runsTotal.add(1, { runtime: end.data.runtime, outcome })
   }
 
   #settleCancelled(message: JsMsg, command: RunJob, seq: number): void {

@@ -8,11 +8,13 @@
  *    sweeps in a row.
  * 2. A running job is overdue when, moreover, its time-out and two leases are over. A call has no
  *    command, so that is all that counts for it, unless older commands of its function still wait.
- * 3. A job that was accepted for later is not looked at before its time, nor ended while the log may
- *    still hold it back.
- * 4. An end that comes after all is dropped: the first one counts.
+ * 3. A job that was accepted for later is not looked at before its time, nor one that is tried again,
+ *    nor are they ended while the log may still hold them back.
+ * 4. One that has waited longer than its function wants is overdue whatever became of its command: who
+ *    claims that later does not run it either.
+ * 5. An end that comes after all is dropped: the first one counts.
  */
-import { expired, failedJob, noRun } from '#domain/job.ts'
+import { expired, failedJob, isStale, noRun } from '#domain/job.ts'
 import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import {
@@ -33,6 +35,8 @@ import type { EndJob } from './job-ends.ts'
 const PAGE = 500
 /** Younger jobs are not looked at. */
 const YOUNG_MS = 30_000
+/** What was claimed in time shows by then that it was. */
+const BEGUN_WITHIN_MS = 10_000
 /** Clocks of edge and NATS server may differ by so much. */
 const CLOCK_SLACK_MS = 60_000
 
@@ -91,6 +95,10 @@ export class Sweeper {
   }
 
   async #isOverdue(job: UnfinishedJob, nowMs: number, found: Findings): Promise<boolean> {
+    const { due_at: accepted_at, max_queue_age, retry_at } = job
+    const seenMs = nowMs - BEGUN_WITHIN_MS
+    if (job.status === 'pending' && isStale({ accepted_at }, max_queue_age, seenMs)) return true
+    if (retry_at !== null && nowMs < Date.parse(retry_at) + YOUNG_MS) return false
     if (job.status === 'running' && job.started_at !== null) {
       const allowedMs = (job.timeout_ms ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
       if (nowMs <= Date.parse(job.started_at) + allowedMs) return false
@@ -107,13 +115,13 @@ export class Sweeper {
 
   /** When its command, if it has one, was on COMMANDS at the latest; Infinity: it may yet come. */
   async #storedBy(job: UnfinishedJob, nowMs: number, found: Findings): Promise<number> {
-    const { id, function_id, run_at, accepted_at } = job
-    const acceptedMs = Date.parse(accepted_at)
-    if (run_at === null) return acceptedMs
+    const { id, function_id, run_at, accepted_at, retry_at } = job
+    if (run_at === null && retry_at === null) return Date.parse(accepted_at)
+    const heldBackMs = Date.parse(retry_at ?? accepted_at)
     const oldest = await known(found.oldestDelayed, function_id, () =>
       this.#oldestDelayed(function_id),
     )
-    if (oldest <= acceptedMs + CLOCK_SLACK_MS) return Infinity
+    if (oldest <= heldBackMs + CLOCK_SLACK_MS) return Infinity
     const releasedMs = this.#before.released.get(id) ?? nowMs
     found.released.set(id, releasedMs)
     return releasedMs

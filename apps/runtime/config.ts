@@ -22,6 +22,8 @@ const DEFAULT_CONCURRENT_REQUESTS = 2_048
 const DEFAULT_EXECUTOR_SESSIONS = 1_024
 /** Runs of one function that may be in flight over all executors. */
 const DEFAULT_FUNCTION_CONCURRENCY = 64
+/** Accepted jobs of one function that have not ended. */
+const DEFAULT_QUEUE_DEPTH = 10_000
 const DEFAULT_EVENT_TTL_DAYS = 30
 /** Ten million small jobs. The launcher sizes it by the volume of its own server instead. */
 const DEFAULT_STREAM_BYTES = 8 * 1024 ** 3
@@ -52,6 +54,7 @@ export interface Config extends AccessConfig {
   /** Retained sessions that one executor may hold, each with a process. */
   readonly executorSessions: number
   readonly functionConcurrency: number
+  readonly queueDepth: number
   /** How long the log keeps what merely happened. */
   readonly eventTtlDays: number
   readonly maxStreamBytes: number
@@ -96,6 +99,7 @@ export function resolveConfig(env: Env): Config {
       1,
       10_000,
     ),
+    queueDepth: integer(env, 'QUEUE_DEPTH', DEFAULT_QUEUE_DEPTH, 1, 1_000_000),
     eventTtlDays: integer(env, 'EVENT_TTL_DAYS', DEFAULT_EVENT_TTL_DAYS, 1, 3_650),
     maxStreamBytes: integer(env, 'MAX_STREAM_BYTES', DEFAULT_STREAM_BYTES, 1024 ** 2, 1024 ** 5),
     bwrapPath: text(env, 'SLUICE_BWRAP'),

@@ -1,6 +1,7 @@
 /** Every living function has its durable, whatever became of it; what belongs to none goes. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Definition, FunctionRegistered } from '#events/functions.ts'
 import { Appender } from '#events/jetstream/append.ts'
 import { ensureDurable } from '#events/jetstream/ensure.ts'
 import { COMMANDS, functionDurable, runtimeOfDurable } from '#events/streams.ts'
@@ -11,6 +12,9 @@ import { createReclaim } from '../../apps/handler/reclaim.ts'
 import { startNats } from '../support/nats.ts'
 import { openLog, openWorld } from '../projections/fixture.ts'
 import { defined, deleted, run } from '../projections/happenings.ts'
+
+const registered = (id: number, changes: Partial<Definition>) =>
+  defined(id, 1, changes).message as FunctionRegistered
 
 test('durables are kept complete, with the present concurrency, and orphans are cleared', async () => {
   await using nats = await startNats()
@@ -27,6 +31,8 @@ test('durables are kept complete, with the present concurrency, and orphans are 
   }
 
   await world.say([defined(1), defined(2, 1, { runtime: 'nodejs' }), defined(3), deleted(3)])
+  // One that says itself how many of its runs may be in flight.
+  await store.append([registered(6, { concurrency: 3 })], { functionSeq: 0, nameSeq: () => 0 })
   // Of another concurrency; of a function that is gone; of one that never was.
   for (const id of [2, 3, 4]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
   await keep(Date.now())
@@ -35,6 +41,7 @@ test('durables are kept complete, with the present concurrency, and orphans are 
     ['fn-2', 8, 'nodejs'],
     // It may be in the middle of its registration.
     ['fn-4', 64, undefined],
+    ['fn-6', 3, 'python'],
   ])
 
   await world.say([defined(5)])
@@ -42,7 +49,7 @@ test('durables are kept complete, with the present concurrency, and orphans are 
   await keep(Date.now() + 2 * GRACE_MS)
   assert.deepEqual(
     (await durables()).map(([name]) => name),
-    ['fn-1', 'fn-2', 'fn-5'],
+    ['fn-1', 'fn-2', 'fn-5', 'fn-6'],
   )
 })
 

@@ -36,12 +36,12 @@ export function functionView(row: VersionOfFunction) {
 
 export function jobView(row: JobSummary) {
   const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
-  const { function_version, runtime, attempt, error, cancelled, started_at, finished_at } = row
-  const { run_at, scheduled_for, session_id, cached_from, redriven_from } = row
+  const { function_version, runtime, attempt, error, cancelled, retry_at } = row
+  const { started_at, finished_at, run_at, scheduled_for, session_id, cached_from } = row
   const trigger = scheduled_for === null ? 'invoke' : 'schedule'
   const document = { id, function_id, status, result, timestamp, duration }
-  const run = { attempt, error, cancelled, started_at, finished_at }
-  const asked = { run_at, trigger, scheduled_for, session_id, cached_from, redriven_from }
+  const run = { attempt, error, cancelled, retry_at, started_at, finished_at }
+  const asked = { run_at, trigger, scheduled_for, session_id, cached_from, redriven_from: row.redriven_from }
   return { ...document, function_version, runtime, ...run, ...asked }
 }
 
@@ -57,10 +57,11 @@ export function endedJobView(end: JobReplyEnd) {
 
 export function acceptedJobView(job: AcceptedJob) {
   const { job_id: id, function_id, accepted_at: timestamp, function_version, run_at } = job
+  const { queue_position, expected_start } = job
   const status: JobStatus = 'pending'
   const document = { id, function_id, status, result: null, timestamp, duration: null }
-  const later = run_at !== undefined && { run_at }
-  return { ...document, function_version, cancelled: false, ...later }
+  const queued = { queue_position, expected_start, ...(run_at !== undefined && { run_at }) }
+  return { ...document, function_version, cancelled: false, ...queued }
 }
 
 /** In the document's units: `120ms`, `70%`, `256MB`. */
