@@ -121,11 +121,6 @@ export class Runs {
     }
     const mustLookUp = redelivered || from > 1 || !cancellations.isCovered(data.accepted_at)
     const recorded = mustLookUp ? await history(data) : NOTHING
-    if (recorded.ended) {
-      outcomes.replyWithPlace(message, recorded.endSeq)
-      leases.ack(message)
-      return
-    }
     const reading = definitions.at(data.definition_seq)
     const version = reading instanceof Promise ? await reading : reading
     const { max_queue_age: maxAgeS } = version.definition
@@ -136,6 +131,10 @@ export class Runs {
     }
     const claim = claimJob(delivery, recorded)
     switch (claim.kind) {
+      case 'settled':
+        outcomes.replyWithPlace(message, recorded.endSeq)
+        leases.ack(message)
+        return
       case 'handed-on':
         if (!claim.said) await handOn(command, claim.failed, outcomes)
         leases.ack(message)

@@ -100,6 +100,10 @@ function noteEvent({ jobs, functions, names }: Writable, message: JsMsg): void {
   const { type, data } = message.json<Said>()
   const { function_id: functionId } = data
   switch (type) {
+    case 'job.returned':
+    case 'job.delayed':
+    case 'job.retrying':
+      return
     case 'job.started':
       jobOf(jobs, data).starts.push(data.attempt)
       return

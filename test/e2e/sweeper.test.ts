@@ -9,7 +9,7 @@ import { quietLog } from '#test/support/quiet-log.ts'
 import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
 import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
-import { defined, delayed, run, started } from '../projections/happenings.ts'
+import { defined, delayed, retrying, run, started } from '../projections/happenings.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -86,4 +86,38 @@ test('a job for later is not ended before its time, nor while the log may hold i
   await world.projected()
   assert.equal((await findJob(db, OWNER, 2))?.status, 'failed')
   assert.equal((await findJob(db, OWNER, 1))?.status, 'pending')
+})
+
+test('a job ends that has waited too long, and one that waits to be tried again does not', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  for (const id of [1, 2]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
+  const inAnHour = new Date(Date.now() + HOUR_MS).toISOString()
+  await world.say([
+    defined(1, 1, { max_queue_age: 60 }),
+    defined(2),
+    // Commands that nobody claims.
+    ...[run(11, 1), run(12, 1), started(12, 1)].map(justNow),
+    // Its next attempt is not yet on COMMANDS.
+    ...[started(21, 2), retrying(21, 2, 1, inAnHour)].map(justNow),
+  ])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const now = Date.parse(NOW)
+  assert.equal(await sweeper.sweep(now + 65_000), 0)
+  assert.equal(await sweeper.sweep(now + 75_000), 1)
+  await world.projected()
+  const job = await findJob(db, OWNER, 11)
+  assert.deepEqual([job?.status, job?.error?.code], ['failed', 'EXPIRED'])
+  assert.equal((await findJob(db, OWNER, 12))?.status, 'running')
+  assert.equal(await sweeper.sweep(now + HOUR_MS - 1_000), 0)
+  assert.equal((await findJob(db, OWNER, 21))?.status, 'running')
+  // Long past its time, and still without a command.
+  const later = now + 2 * HOUR_MS
+  assert.equal(await sweeper.sweep(later), 0)
+  assert.equal(await sweeper.sweep(later), 1)
 })

@@ -152,6 +152,19 @@ export function cancelled(job: number, fn = 1, changes: EndChanges = {}): Said {
   }
 }
 
+export function retrying(job: number, fn = 1, attempt = 1, retry_at = later(attempt)): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'retrying'),
+    message: said(jobMessageId.retry(job, attempt), 'job.retrying', String(fn), {
+      ...accepted(job, fn),
+      attempt,
+      failed_at: later(job),
+      error: { code: 'RUNTIME_ERROR', message: `boom ${attempt}` },
+      retry_at,
+    }),
+  }
+}
+
 /** The same message under another dedupe id, as after the server's window. */
 export const again = (repeated: Said, nth = 1): Said => ({
   ...repeated,

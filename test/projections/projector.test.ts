@@ -9,6 +9,8 @@ import {
   defined,
   deleted,
   failed,
+  later,
+  retrying,
   run,
   started,
   succeeded,
@@ -77,6 +79,37 @@ test('the first end counts, once, whether its repeats come in the same batch or 
     cpu_percent: 50,
     memory_bytes: 4_096,
   })
+})
+
+test('a job that is tried again is running all along, with the error of its last failed run', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  const shown = async (id: number) => {
+    await world.projected()
+    const job = await findJob(world.db, OWNER, id)
+    return [job?.status, job?.attempt, job?.error?.message, job?.retry_at]
+  }
+  await world.say([defined(1), run(1), retrying(1)])
+  assert.deepEqual(await shown(1), ['running', 1, 'boom 1', later(1)])
+  await world.say([started(1, 1, 2), again(run(1)), again(started(1))])
+  assert.deepEqual(await shown(1), ['running', 2, 'boom 1', later(1)])
+  await world.say([retrying(1, 1, 2)])
+  assert.deepEqual(await shown(1), ['running', 2, 'boom 2', later(2)])
+  await world.say([again(retrying(1)), again(started(1, 1, 2))])
+  assert.deepEqual(await shown(1), ['running', 2, 'boom 2', later(2)])
+  await world.say([succeeded(1, 1, { attempt: 3 }), retrying(1, 1, 3)])
+  assert.deepEqual(await shown(1), ['success', 3, undefined, null])
+  // All in one batch.
+  await world.say([
+    started(2),
+    retrying(2),
+    started(2, 1, 2),
+    retrying(2, 1, 2),
+    again(retrying(2)),
+  ])
+  assert.deepEqual(await shown(2), ['running', 2, 'boom 2', later(2)])
+  assert.equal((await functionMetrics(world.db, OWNER, 1)).total, 1)
 })
 
 test('a cancelled job is failed and cancelled, and counts beside what succeeded and failed', async () => {
