@@ -245,11 +245,7 @@ export class Invocations {
     return this.#endOfCall(expected, command, caller)
   }
 
-  async #endOfCall(
-    expected: ExpectedReply,
-    command: RunJob,
-    caller: Caller,
-  ): Promise<JobReplyEnd> {
+  async #endOfCall(expected: ExpectedReply, command: RunJob, caller: Caller): Promise<JobReplyEnd> {
     const { begunJobs, cancelledWaits } = this.#options
     const { inbox, reply } = expected
     // Nobody hears the answer any more: the room that its wait takes belongs to others.

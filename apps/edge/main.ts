@@ -138,7 +138,6 @@ async function serve(main: Main): Promise<void> {
     ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },
     laterMaxMs: laterMaxMs(config.eventTtlDays),
   })
-  const concurrency = config.functionConcurrency
   explainRoutes(router, { bus, payloads, presence, queries, concurrency })
   router.close()
   const lambda = new Router({ ...routing, dialect: lambdaDialect })

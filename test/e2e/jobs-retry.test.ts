@@ -70,6 +70,8 @@ describe('a retry policy', () => {
     assert.equal(waiting.error?.code, 'RUNTIME_ERROR')
     const delayMs = Date.parse(waiting.retry_at ?? '') - Date.now()
     assert.ok(delayMs > 290_000 && delayMs <= 600_000)
+    const why = await api.data<{ summary: string; limits: object }>(200, `/jobs/${jobId}/explain`)
+    assert.match(why.summary, /^It waits to be tried again at .*RUNTIME_ERROR/)
     const other = await api.ended((await api.accept(id, { until: 1 })).id)
     assert.equal(other.status, 'success')
     assert.equal((await api.cancel(jobId)).status, 200)

@@ -55,16 +55,14 @@ function endOf(type: string, time: string, data: object) {
 }
 
 /** Those of our own that a function may have. */
-const OPTIONAL_LIMITS = ['retry', 'max_queue_age_ms', 'max_queue_depth'] as const
+const OPTIONAL_LIMITS = ['retry', 'max_queue_age', 'max_queue_depth'] as const
 
 function limitsOf(definition: Definition, fallback: number) {
-  const { timeout_ms, memory_mb } = definition
-  const given = definition as unknown as Readonly<Record<string, unknown>>
-  const optional = OPTIONAL_LIMITS.filter((name) => given[name] !== undefined)
+  const { timeout_ms, memory_mb, concurrency = fallback } = definition
+  const optional = OPTIONAL_LIMITS.filter((name) => definition[name] !== undefined)
   return {
-    concurrency: (given['concurrency'] as number | undefined) ?? fallback,
-    ...{ timeout_ms, memory_mb },
-    ...Object.fromEntries(optional.map((name) => [name, given[name]])),
+    ...{ concurrency, timeout_ms, memory_mb },
+    ...Object.fromEntries(optional.map((name) => [name, definition[name]])),
   }
 }
 
@@ -74,7 +72,7 @@ function summaryOf(known: Known, chain: readonly Step[]): string {
     case 'pending':
       return whyItWaits(known, chain)
     case 'running':
-      return `It runs: attempt ${row.attempt}, since ${row.started_at}.`
+      return whyItRuns(row)
     case 'success': {
       const source = chain.find((step) => 'source_job_id' in step)?.['source_job_id']
       if (typeof source === 'number')
@@ -86,8 +84,15 @@ function summaryOf(known: Known, chain: readonly Step[]): string {
   }
 }
 
+function whyItRuns({ attempt, started_at, retry_at, error }: JobRow): string {
+  if (retry_at === null || Date.parse(retry_at) < Date.now()) {
+    return `It runs: attempt ${attempt}, since ${started_at}.`
+  }
+  return `It waits to be tried again at ${retry_at}: attempt ${attempt} failed with ${error?.code}.`
+}
+
 function whyItFailed({ error }: JobRow): string {
-  if (error?.code === ('CANCELLED' as string)) return `It was cancelled: ${error?.message}`
+  if (error?.code === 'CANCELLED') return `It was cancelled: ${error?.message}`
   const reason = error === null ? undefined : REASONS[error.code]
   return `It failed: ${reason ?? error?.code}. ${error?.message ?? ''}`.trim()
 }

@@ -24,7 +24,7 @@ const STEPS: Readonly<Record<string, Told>> = {
   'job.delayed': { what: 'held back until its time', details: ['due_at', 'attempt', 'run_at'] },
   'job.started': { what: 'started', details: ['attempt'] },
   'job.returned': { what: 'returned without having run', details: ['attempt', 'reason'] },
-  'job.retrying': { what: 'to be tried again', details: ['attempt', 'due_at', 'error'] },
+  'job.retrying': { what: 'to be tried again', details: ['attempt', 'retry_at', 'error'] },
   'job.cached': { what: 'answered from the cache', details: ['source_job_id'] },
   'job.succeeded': { what: 'succeeded', details: RUN },
   'job.failed': { what: 'failed', details: [...RUN, 'error'] },
