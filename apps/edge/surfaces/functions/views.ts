@@ -41,7 +41,14 @@ export function jobView(row: JobSummary) {
   const trigger = scheduled_for === null ? 'invoke' : 'schedule'
   const document = { id, function_id, status, result, timestamp, duration }
   const run = { attempt, error, cancelled, retry_at, started_at, finished_at }
-  const asked = { run_at, trigger, scheduled_for, session_id, cached_from, redriven_from: row.redriven_from }
+  const asked = {
+    run_at,
+    trigger,
+    scheduled_for,
+    session_id,
+    cached_from,
+    redriven_from: row.redriven_from,
+  }
   return { ...document, function_version, runtime, ...run, ...asked }
 }
 
