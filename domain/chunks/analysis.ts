@@ -1,0 +1,162 @@
+/**
+ * A chunk, a document or a batch, analysed: `(chunks, options) → metrics, findings, clusters`.
+ *
+ * Invariants:
+ * 1. The same chunks with the same options give the same analysis, on every machine.
+ * 2. What is told of a chunk stands in the place of the chunk: by index, since ids may come twice.
+ * 3. The time is bounded: linear in the text but for the join, which has a budget; if it ran out,
+ *    `truncated` says so.
+ */
+import {
+  RELATED_MAX,
+  type AnalysisOptions,
+  type Chunk,
+  type Cluster,
+  type Finding,
+  type Metrics,
+  type Plan,
+} from '#events/chunks.ts'
+import { clustersOf } from './clusters.ts'
+import { mergePlans, type Merge } from './merge-plan.ts'
+import { overallScore, type Scores } from './overall.ts'
+import { qualityOf, type Quality } from './quality.ts'
+import { findRedundancy, type Redundant, type Text } from './redundancy.ts'
+import { rounded } from './similarity.ts'
+import { sizeScore } from './size.ts'
+import { splitPlan } from './split-plan.ts'
+import { findingsOf } from './suggestions.ts'
+import { estimateTokens } from './token-estimate.ts'
+import { tokenize, Vocabulary } from './tokens.ts'
+import { findTwins, relatedTo, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
+
+export interface Analysed {
+  readonly metrics: Metrics
+  /** The most urgent first; empty: all is well. */
+  readonly findings: readonly Finding[]
+  readonly tokens: number
+  readonly quality: Quality
+}
+
+export interface Analysis {
+  readonly chunks: readonly Analysed[]
+  readonly clusters: readonly Cluster[]
+  /** Similarities below it are told as 0. */
+  readonly similarity_floor: number
+  readonly truncated: boolean
+}
+
+interface Read extends Text {
+  readonly chunk: Chunk
+  readonly estimate: number
+  readonly quality: Quality
+}
+
+export function analyse(
+  chunks: readonly Chunk[],
+  options: AnalysisOptions,
+  budget = STEPS_BUDGET,
+): Analysis {
+  const vocabulary = new Vocabulary()
+  const texts = chunks.map((chunk): Read => {
+    const tokens = tokenize(chunk.content)
+    const ids = vocabulary.idsOf(tokens)
+    const quality = qualityOf(chunk.content, tokens, ids)
+    return { chunk, tokens, ids, quality, estimate: estimateTokens(chunk.content) }
+  })
+  const twins = findTwins(
+    options.check_similarity ? texts.map(({ ids }) => new Int32Array(new Set(ids))) : [],
+    vocabulary.size,
+    options.similarity_threshold,
+    budget,
+  )
+  const redundancy = options.check_redundancy ? findRedundancy(texts) : []
+  const merges = options.check_size ? mergesById(texts) : new Map<string, Merge>()
+  const analysed = texts.map((text, index) =>
+    analysedChunk(text, index, { texts, twins, redundancy, merges, options }),
+  )
+  return {
+    chunks: analysed,
+    clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
+    similarity_floor: twins.floor,
+    truncated: twins.truncated,
+  }
+}
+
+interface Context {
+  readonly texts: readonly Read[]
+  readonly twins: Twins
+  readonly redundancy: readonly Redundant[]
+  readonly merges: ReadonlyMap<string, Merge>
+  readonly options: AnalysisOptions
+}
+
+function analysedChunk(text: Read, index: number, context: Context): Analysed {
+  const { chunk, estimate, quality } = text
+  const { chunk_id } = chunk
+  const { texts, twins, merges, options } = context
+  const redundant = context.redundancy[index]
+  const scores: Scores = {
+    quality: quality.score,
+    redundancy: redundant?.score ?? 0,
+    size: sizeScore(estimate),
+    similarity: twins.nearest[index] ?? 0,
+  }
+  const idOf = (other: number) => texts[other]?.chunk.chunk_id ?? ''
+  const merge = merges.get(chunk_id)
+  const findings = findingsOf(
+    {
+      ...{ chunk_id, scores, quality, tokens: estimate },
+      merge: merge && { action: 'merge', ...merge },
+      twins: () => relatedTo(twins, index, idOf, RELATED_MAX),
+      sharers: () => sharersOf(redundant, idOf),
+      split: () => splitOf(chunk),
+      trim: () => trimOf(redundant, idOf),
+    },
+    options,
+  )
+  // A blank chunk is nothing, whatever its other sides are like.
+  const overall = estimate === 0 ? 0 : overallScore(scores, options)
+  const metrics: Metrics = {
+    chunk_id,
+    quality_score: rounded(scores.quality),
+    redundancy_score: rounded(scores.redundancy),
+    size_score: rounded(scores.size),
+    similarity_score: rounded(scores.similarity),
+    overall_score: rounded(overall),
+  }
+  return { metrics, findings, tokens: estimate, quality }
+}
+
+/** A merge is told with each of its chunks. */
+function mergesById(texts: readonly Read[]): ReadonlyMap<string, Merge> {
+  const mergeable = texts.map(({ chunk, estimate }) => ({ ...chunk, tokens: estimate }))
+  const merges = mergePlans(mergeable)
+  return new Map(merges.flatMap((merge) => merge.chunk_ids.map((id) => [id, merge] as const)))
+}
+
+function sharersOf(redundant: Redundant | undefined, idOf: (index: number) => string): Related {
+  const sharers = redundant?.sharers ?? []
+  return { ids: sharers.slice(0, RELATED_MAX).map(idOf), total: sharers.length }
+}
+
+function splitOf({ content }: Chunk): Extract<Plan, { action: 'split' }> | undefined {
+  const parts = splitPlan(content)
+  return parts.length > 1 ? { action: 'split', parts } : undefined
+}
+
+function trimOf(
+  redundant: Redundant | undefined,
+  idOf: (index: number) => string,
+): Extract<Plan, { action: 'trim' }> | undefined {
+  const spans = (redundant?.spans ?? []).map(({ start, end, keptIn }) => ({
+    ...{ start, end },
+    kept_in: idOf(keptIn),
+  }))
+  return spans.length > 0 ? { action: 'trim', spans } : undefined
+}
+
+const candidateOf = ({ metrics, tokens, quality }: Analysed) => ({
+  chunk_id: metrics.chunk_id,
+  quality: quality.score,
+  length: tokens,
+})

@@ -1,0 +1,160 @@
+/**
+ * What to do about a chunk, from its scores: the document's issues with its own words, priorities
+ * and order. A chunk that needs nothing gets one that says so.
+ *
+ *   quality     < .6            high below .4, else medium
+ *   redundancy  > .5            high above .7, else medium
+ *   similarity  ≥ threshold     high from .95, else medium
+ *   size        < .5            medium below .2, else low; high if a model would not see its end
+ *
+ * Invariant: the exact score decides; what is told of it never contradicts the decision.
+ */
+import type { AnalysisOptions, Finding, OptimizationType, Plan, Priority } from '#events/chunks.ts'
+import type { Scores } from './overall.ts'
+import type { Quality } from './quality.ts'
+import { TOKENS_HIGH } from './size.ts'
+import type { Related } from './twins.ts'
+
+const QUALITY_MIN = 0.6
+const REDUNDANCY_MAX = 0.5
+const SIZE_MIN = 0.5
+
+export interface Observed {
+  readonly chunk_id: string
+  readonly scores: Scores
+  readonly quality: Quality
+  readonly tokens: number
+  /** Asked for only where they are told. */
+  readonly twins: () => Related
+  readonly sharers: () => Related
+  readonly merge: Extract<Plan, { action: 'merge' }> | undefined
+  readonly split: () => Extract<Plan, { action: 'split' }> | undefined
+  readonly trim: () => Extract<Plan, { action: 'trim' }> | undefined
+}
+
+/** The most urgent first. Empty only where there is nothing to do. */
+export function findingsOf(observed: Observed, options: AnalysisOptions): readonly Finding[] {
+  const found = [
+    options.check_quality ? qualityFinding(observed) : undefined,
+    options.check_redundancy ? redundancyFinding(observed) : undefined,
+    options.check_similarity ? similarityFinding(observed, options) : undefined,
+    options.check_size ? sizeFinding(observed, options) : undefined,
+  ]
+  // The sort is stable: equal priorities stay in the order above.
+  return found
+    .filter((finding) => finding !== undefined)
+    .sort((a, b) => URGENCY[b.priority] - URGENCY[a.priority])
+}
+
+export const URGENCY: Readonly<Record<Priority, number>> = { low: 0, medium: 1, high: 2 }
+
+export function nothingToDo(chunk_id: string): Finding {
+  return finding(chunk_id, 'info', 'low', {
+    title: 'No optimization needed',
+    description: 'All checked scores are within the recommended ranges',
+    suggested_action: 'Keep the chunk as it is',
+  })
+}
+
+function qualityFinding({ chunk_id, scores, quality }: Observed): Finding | undefined {
+  const score = scores.quality
+  if (score >= QUALITY_MIN) return undefined
+  return finding(chunk_id, 'quality', score < 0.4 ? 'high' : 'medium', {
+    title: 'Chunk quality needs improvement',
+    description: `Quality score is ${told(score, QUALITY_MIN)}, which is below the recommended threshold of 0.6`,
+    suggested_action: REMEDIES[worstTerm(quality)],
+  })
+}
+
+const TERMS = ['boundaries', 'cleanliness', 'shape', 'richness', 'independence'] as const
+type Term = (typeof TERMS)[number]
+
+const REMEDIES: Readonly<Record<Term | 'several', string>> = {
+  several: 'Review and rewrite the chunk to improve clarity, coherence, and completeness',
+  boundaries: 'Review and rewrite the chunk to begin and end with whole sentences',
+  cleanliness: 'Review the extraction and remove debris such as broken characters and boilerplate',
+  shape: 'Review and rewrite the chunk to consist of ordinary sentences or lines',
+  richness: 'Review and rewrite the chunk to say more than a few repeated words',
+  independence: 'Review and rewrite the chunk to name what it refers to',
+}
+
+/** The one term that is far worse than the others, if there is one. */
+function worstTerm(quality: Quality): Term | 'several' {
+  const ordered = TERMS.map((term) => [term, quality[term]] as const).sort(([, a], [, b]) => a - b)
+  const [worst, second] = ordered
+  return worst !== undefined && second !== undefined && second[1] - worst[1] > 0.35
+    ? worst[0]
+    : 'several'
+}
+
+function redundancyFinding({ chunk_id, scores, sharers, trim }: Observed): Finding | undefined {
+  const score = scores.redundancy
+  if (score <= REDUNDANCY_MAX) return undefined
+  return finding(chunk_id, 'redundancy', score > 0.7 ? 'high' : 'medium', {
+    title: 'Chunk contains redundant content',
+    description: `Redundancy score is ${told(score, REDUNDANCY_MAX)}, which is above the recommended threshold of 0.5`,
+    suggested_action: 'Remove what is repeated or stands in another chunk',
+    ...relatedTo(sharers()),
+    ...planned(trim()),
+  })
+}
+
+function similarityFinding(
+  { chunk_id, scores, twins }: Observed,
+  { similarity_threshold: threshold }: AnalysisOptions,
+): Finding | undefined {
+  const score = scores.similarity
+  if (score === 0 || score < threshold - 1e-9) return undefined
+  return finding(chunk_id, 'similarity', score >= 0.95 ? 'high' : 'medium', {
+    title: 'Chunk is similar to other chunks',
+    description: `Similarity score is ${told(score, threshold)}, which reaches the threshold of ${threshold}`,
+    suggested_action: 'Keep one of the similar chunks and remove or merge the others',
+    ...relatedTo(twins()),
+  })
+}
+
+function sizeFinding(
+  { chunk_id, scores, tokens, merge, split }: Observed,
+  { max_embedding_tokens: limit }: AnalysisOptions,
+): Finding | undefined {
+  const score = scores.size
+  const isCutOff = limit !== undefined && tokens > limit
+  if (score >= SIZE_MIN && !isCutOff) return undefined
+  const isLarge = isCutOff || tokens > TOKENS_HIGH
+  const partners = merge?.chunk_ids.filter((id) => id !== chunk_id) ?? []
+  return finding(chunk_id, 'size', isCutOff ? 'high' : score < 0.2 ? 'medium' : 'low', {
+    title: isLarge ? 'Chunk is too large' : 'Chunk is too small',
+    description: isCutOff
+      ? `The chunk has about ${tokens} tokens, and the embedding model reads ${limit}`
+      : `Size score is ${told(score, SIZE_MIN)} at about ${tokens} tokens, which is below the recommended threshold of 0.5`,
+    suggested_action: isLarge
+      ? 'Split the chunk at its headings, paragraphs or sentences'
+      : 'Merge the chunk with a neighbour or extend it',
+    ...(isLarge ? planned(split()) : { related_chunks: partners, ...planned(merge) }),
+  })
+}
+
+type Words = Pick<Finding, 'title' | 'description' | 'suggested_action'> &
+  Partial<Pick<Finding, 'related_chunks' | 'related_total' | 'plan'>>
+
+function finding(
+  chunk_id: string,
+  type: OptimizationType,
+  priority: Priority,
+  words: Words,
+): Finding {
+  return { chunk_id, type, priority, related_chunks: [], ...words }
+}
+
+const relatedTo = ({ ids, total }: Related) => ({ related_chunks: ids, related_total: total })
+
+const planned = (plan: Plan | undefined) => (plan === undefined ? {} : { plan })
+
+/** With as many digits as it takes to be told from the limit, and two at least. */
+export function told(score: number, limit: number): string {
+  for (let digits = 2; digits < 9; digits++) {
+    const text = score.toFixed(digits)
+    if (Number(text) !== limit || score === limit) return text
+  }
+  return String(score)
+}
