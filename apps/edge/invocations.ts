@@ -13,14 +13,7 @@
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { jobDelayed } from '#domain/job.ts'
 import { Problem } from '#domain/problem.ts'
-import { envelope, type Cause } from '#events/envelope.ts'
-import {
-  jobMessageId,
-  type JobEnded,
-  type JobStatus,
-  type Json,
-  type RunJob,
-} from '#events/jobs.ts'
+import type { JobEnded, JobStatus, Json, RunJob } from '#events/jobs.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
@@ -34,7 +27,6 @@ import {
   type JobReply,
   type JobReplyEnd,
 } from '#events/replies.ts'
-import type { SessionOfJob } from '#events/sessions.ts'
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
@@ -49,9 +41,8 @@ import type { Preference } from './http/prefer.ts'
 import type { Invoked } from './invoked.ts'
 import type { LogRoom } from './log-room.ts'
 import type { Place, Queues } from './queues.ts'
+import { inJob, runJob, SOURCE } from './run-command.ts'
 import type { KnownSession } from './sessions.ts'
-
-const SOURCE = 'sluice/edge'
 
 /** How a caller wants it run. */
 export interface Wanted extends Preference {
@@ -383,32 +374,6 @@ const statusOf = (invoked: Invoked): JobStatus => {
 
 interface Reply {
   json<T>(): T
-}
-
-function runJob(defined: Defined, jobId: number, input: Json, cause: Cause): RunJob {
-  const time = new Date().toISOString()
-  return envelope(
-    { source: SOURCE, time, cause },
-    {
-      id: jobMessageId.run(jobId),
-      type: 'job.run',
-      subject: String(defined.function_id),
-      data: {
-        job_id: jobId,
-        function_id: defined.function_id,
-        function_version: defined.version,
-        definition_seq: defined.seq,
-        runtime: defined.definition.runtime,
-        owner: defined.owner,
-        input,
-        accepted_at: time,
-      },
-    },
-  )
-}
-
-function inJob({ session_id: id, context, expires_at }: KnownSession): SessionOfJob {
-  return { id, context, expires_at }
 }
 
 function callProblem(error: unknown, { data }: RunJob): unknown {
