@@ -193,7 +193,7 @@ for (const { status, code, what, ask, names } of REFUSALS) {
     assert.equal(given, status, JSON.stringify(body))
     matches(body.error, ERROR)
     assert.equal(body.error.code, code)
-    assert.ok(CODES.includes(body.error.code as never))
+    assert.ok((CODES as readonly string[]).includes(body.error.code))
     assert.equal(typeof body.request_id, names ? 'string' : 'undefined')
   })
 }

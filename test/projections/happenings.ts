@@ -3,6 +3,7 @@ import { apiKeyMessageId, type ApiKey } from '#events/api-keys.ts'
 import type { Definition } from '#events/functions.ts'
 import { functionMessageId } from '#events/functions.ts'
 import { jobMessageId, type JobAccepted, type JobError, type Json } from '#events/jobs.ts'
+import { sessionMessageId, type CloseReason } from '#events/sessions.ts'
 import { subjects } from '#events/subjects.ts'
 import { userMessageId, type User } from '#events/users.ts'
 import { AT, OWNER, said, type Said } from './fixture.ts'
@@ -161,6 +162,48 @@ export function retrying(job: number, fn = 1, attempt = 1, retry_at = later(atte
       failed_at: later(job),
       error: { code: 'RUNTIME_ERROR', message: `boom ${attempt}` },
       retry_at,
+    }),
+  }
+}
+
+export const SESSION = 'f8c3de3d-1234-5678-9abc-def012345678'
+
+export const ofSession = (id = SESSION) => ({
+  session: {
+    id,
+    context: { timeout_ms: 1_000, retain_session: false },
+    expires_at: later(7_200_000),
+  },
+})
+
+export function initialized(id = SESSION, fn = 1, created_at = AT): Said {
+  return {
+    subject: subjects.sessionEvent(fn, 'initialized'),
+    message: said(sessionMessageId.initialized(id), 'session.initialized', String(fn), {
+      ...{ session_id: id, owner: OWNER, function_id: fn, function_version: 1, definition_seq: 1 },
+      ...{ runtime: 'python', language_title: `python-echo-${fn}`, ...ofSession(id).session },
+      ...{ created_at, expires_at: later(7_200_000) },
+    }),
+  }
+}
+
+export function closed(id = SESSION, fn = 1, reason: CloseReason = 'closed'): Said {
+  return {
+    subject: subjects.sessionEvent(fn, 'closed'),
+    message: said(sessionMessageId.closed(id), 'session.closed', String(fn), {
+      ...{ session_id: id, owner: OWNER, function_id: fn, reason, closed_at: later(5_000) },
+    }),
+  }
+}
+
+export function cached(job: number, source: number, fn = 1, changes: EndChanges = {}): Said {
+  return {
+    subject: subjects.jobEvent(fn, 'cached'),
+    message: said(jobMessageId.end(job), 'job.cached', String(fn), {
+      ...accepted(job, fn),
+      source_job_id: source,
+      cached_at: later(job + 1),
+      ...changes,
     }),
   }
 }

@@ -1,7 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sql } from 'kysely'
-import { again, defined, deleted, failed, run, started, succeeded } from './happenings.ts'
+import {
+  again,
+  cached,
+  closed,
+  defined,
+  deleted,
+  failed,
+  initialized,
+  ofSession,
+  run,
+  started,
+  succeeded,
+} from './happenings.ts'
 import { openWorld, startProcess, type Said, type World } from './fixture.ts'
 
 const REBUILD = 'apps/projector/rebuild.ts'
@@ -10,6 +22,8 @@ const TABLES = [
   'function_versions',
   'jobs',
   'function_metrics',
+  'sessions',
+  'session_executions',
   'users',
   'api_keys',
 ] as const
@@ -48,6 +62,19 @@ function shuffled<T>(items: readonly T[], chance: () => number): T[] {
     .map(({ item }) => item)
 }
 
+/** Sessions and what they were executed, in any order too. */
+function sessions(chance: () => number): Said[] {
+  const happened: Said[] = []
+  for (let n = 0; n < 60; n++) {
+    const id = `session-${n % 7}`
+    const execution = succeeded(2_000 + n, 1, ofSession(id))
+    happened.push(execution, again(execution), cached(3_000 + n, 2_000 + n, 1, ofSession(id)))
+    if (n < 7) happened.push(initialized(id))
+    if (n % 2 === 0 && n < 7) happened.push(again(initialized(id)))
+  }
+  return [...shuffled(happened, chance), ...[1, 2, 3].map((n) => closed(`session-${n}`))]
+}
+
 /** Jobs in all states; starts, ends and repeats of both in any order. */
 function disorder(seed: number): Said[] {
   const chance = chanceFrom(seed)
@@ -64,7 +91,7 @@ function disorder(seed: number): Said[] {
     if (chance() < 0.3) happened.push(again(failed(job, fn)), again(succeeded(job, fn), 2))
   }
   const definitions = [1, 2, 3, 4, 5].flatMap((fn) => [defined(fn), defined(fn, 2)])
-  return [...definitions, ...shuffled(happened, chance), deleted(5, 2)]
+  return [...definitions, ...shuffled(happened, chance), ...sessions(chance), deleted(5, 2)]
 }
 
 test('a rebuild gives the same rows, whatever the order and however often ends were said', async () => {
