@@ -22,6 +22,7 @@ import type { Principal } from '../access/principal.ts'
 import { ROUTES, type RouteAccess, type RouteName } from '../access/routes.ts'
 import { NEW_EFFECT, type Effect } from '../idempotency/effect.ts'
 import type { AnswerOnce } from '../idempotency/once.ts'
+import { isLogAway } from '../log-away.ts'
 import { discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
 
@@ -241,5 +242,8 @@ export function respond(
 /** What nobody foresaw is ours: told to the log in full, to the client not at all. */
 export function asProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
+  if (isLogAway(error)) {
+    return new Problem('UNAVAILABLE', 'The log is out of reach.', undefined, { cause: error })
+  }
   return new Problem('INTERNAL', 'Something went wrong on our side.', undefined, { cause: error })
 }
