@@ -17,6 +17,7 @@ import { provision } from '../../apps/local/provision/ladder.ts'
 import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
 import { freePort } from '../../apps/local/free-port.ts'
 import { provisionNatsServer } from '../../apps/local/provision/nats-server.ts'
+import { librariesOf } from '../../apps/local/provision/redis-server.ts'
 import { provisionRust } from '../../apps/local/provision/rust.ts'
 import {
   eventsBound,
@@ -263,4 +264,13 @@ test('on a volume that has shrunk the streams can still be made smaller', async 
   assert.ok(maxFileStore > PETABYTE)
   await ensureStreams(bus.jsm, { maxBytes: 1024 ** 3 })
   assert.ok((await fileStoreFor(store)) < PETABYTE)
+})
+
+test('a redis-server of any checkout’s cache has its libraries beside it', async () => {
+  await using directory = await tempDir('cache')
+  const root = join(directory.path, `redis-server-${process.arch}`)
+  const libraries = join(root, 'usr/lib/some-linux-gnu')
+  await mkdir(libraries, { recursive: true })
+  assert.equal(await librariesOf(join(root, 'usr/bin/redis-server')), libraries)
+  assert.equal(await librariesOf('/usr/bin/redis-server'), undefined)
 })

@@ -3,7 +3,7 @@
  * bring: PATH, then our cache, then the package of the machine's own distribution and suite.
  */
 import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { downloadPackages } from './apt-download.ts'
 import { aptSources } from './apt-sources.ts'
 import { cacheEntry, cached } from './cache.ts'
@@ -51,10 +51,13 @@ export async function provisionRedisServer({ env, log }: ProvisionOptions): Prom
   return provision({ name: 'redis-server', rungs, advice }, log)
 }
 
-/** Where an unpacked one finds the libraries that came with it; undefined: it is the machine's own. */
+/**
+ * Where an unpacked one, of whichever checkout's cache, finds the libraries that came with it;
+ * undefined: it is the machine's own.
+ */
 export async function librariesOf(redisServer: string): Promise<string | undefined> {
-  const entry = cacheEntry(CACHE_NAME)
-  if (!redisServer.startsWith(join(entry, '/'))) return undefined
-  const folders = await readdir(join(entry, LIBRARIES))
-  return folders.map((folder) => join(entry, LIBRARIES, folder)).join(':')
+  const root = join(dirname(redisServer), '../..')
+  if (basename(root) !== basename(cacheEntry(CACHE_NAME))) return undefined
+  const folders = await readdir(join(root, LIBRARIES))
+  return folders.map((folder) => join(root, LIBRARIES, folder)).join(':')
 }
