@@ -33,6 +33,12 @@ test('after ten 401s an address hears 429, but not whoever is known there, and n
   assert.equal(refused.headers.get('x-rate-limit-remaining'), '0')
   assert.equal(refused.headers.get('access-control-allow-origin'), origin)
 
+  // The document counts executions, not the sessions that they are done in.
+  const initialize = `${platform.url}/api/v1/initialize`
+  const uncounted = await fetchJson(initialize, { json: {} })
+  assert.equal(uncounted.status, 401)
+  assert.equal(uncounted.headers.get('x-rate-limit-remaining'), null)
+
   const known = await ask({ 'x-api-key': platform.credentials.SLUICE_API_KEY })
   assert.equal(known.status, 404)
   assert.equal(known.headers.get('x-rate-limit-remaining'), '99')

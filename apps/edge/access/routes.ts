@@ -47,7 +47,7 @@ export const ROUTES = {
   'GET /jobs/:id/explain': { scopes: JOBS },
   'POST /jobs/:id/cancel': { scopes: JOBS_WRITE },
 
-  'POST /api/v1/initialize': { scopes: EXECUTE, closed: true, limit: 'execute', creates: true },
+  'POST /api/v1/initialize': { scopes: EXECUTE, closed: true, creates: true },
   'POST /api/v1/execute/:request_id': {
     ...{ scopes: EXECUTE, closed: true, limit: 'execute', creates: true },
   },
