@@ -10,6 +10,7 @@
 import { causedBy, envelope, type Said } from '#events/envelope.ts'
 import { RETRY_CODES, type RetryPolicy } from '#events/functions.ts'
 import {
+  acceptedOf,
   ATTEMPTS_MAX,
   jobMessageId,
   type JobAccepted,
@@ -295,14 +296,6 @@ export const lostWithSession: JobError = {
   message: "The process that held the session's state is gone.",
 }
 
-function accepted(job: JobAccepted): JobAccepted {
-  const { job_id, function_id, function_version, runtime, owner, input, accepted_at } = job
-  const { run_at, scheduled_for, session, redriven_from } = job
-  return {
-    ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
-    ...(run_at !== undefined && { run_at }),
-    ...(scheduled_for !== undefined && { scheduled_for }),
-    ...(session !== undefined && { session }),
-    ...(redriven_from !== undefined && { redriven_from }),
-  }
+function accepted<Job extends JobAccepted>(job: Job): Pick<Job, keyof JobAccepted> {
+  return acceptedOf(job) as Pick<Job, keyof JobAccepted>
 }

@@ -35,12 +35,35 @@ export interface JobAccepted {
   /** ISO 8601: the tick of its function's schedule that made it. */
   readonly scheduled_for?: string
   /** The session that it is an execution of. */
-  readonly session?: SessionOfJob
+  readonly session?: Pick<SessionOfJob, 'id'>
   /** The job that could not be done, and whose work this one does again. */
   readonly redriven_from?: number
 }
 
+const OF_ACCEPTED = Object.keys({
+  job_id: true,
+  function_id: true,
+  function_version: true,
+  runtime: true,
+  owner: true,
+  input: true,
+  accepted_at: true,
+  run_at: true,
+  scheduled_for: true,
+  session: true,
+  redriven_from: true,
+} satisfies Record<keyof JobAccepted, true>) as (keyof JobAccepted)[]
+
+/** Of something larger, what was accepted: all that its later events carry on. */
+export function acceptedOf(job: {
+  readonly [Member in keyof JobAccepted]: JobAccepted[Member] | undefined
+}): JobAccepted {
+  const given = OF_ACCEPTED.filter((member) => job[member] !== undefined)
+  return Object.fromEntries(given.map((member) => [member, job[member]])) as unknown as JobAccepted
+}
+
 export interface RunData extends JobAccepted {
+  readonly session?: SessionOfJob
   /** Where on EVENTS the definition of this version stands. */
   readonly definition_seq: number
   /** With which it starts; 1 unless the command was held back after an attempt that failed. */

@@ -6,7 +6,13 @@
  * answer without bound: a page ends early where its results grow large.
  */
 import { sql } from 'kysely'
-import type { JobAccepted, JobLogLine, JobStatus, Json } from '#events/jobs.ts'
+import {
+  acceptedOf,
+  type JobAccepted,
+  type JobLogLine,
+  type JobStatus,
+  type Json,
+} from '#events/jobs.ts'
 import type { Db } from './database.ts'
 import type { JobTable } from './jobs.ts'
 
@@ -145,16 +151,17 @@ export async function pageOfJobs(
 const bytesOfNewer = sql<number>`coalesce(sum(octet_length(${result}::text)) over (
   order by jobs.accepted_at desc, jobs.id desc rows between unbounded preceding and 1 preceding), 0)`
 
-/** As its events carry it. */
+/** As its events carry it: all of it, since they may be all that is left to rebuild it from. */
 export function acceptedIn(row: JobRow): JobAccepted {
-  const { id: job_id, function_id, function_version, runtime, owner, input, accepted_at } = row
-  const { run_at, scheduled_for, redriven_from } = row
-  return {
-    ...{ job_id, function_id, function_version, runtime, owner, input, accepted_at },
-    ...(run_at !== null && { run_at }),
-    ...(scheduled_for !== null && { scheduled_for }),
-    ...(redriven_from !== null && { redriven_from }),
-  }
+  const { id: job_id, run_at, scheduled_for, redriven_from, session_id } = row
+  return acceptedOf({
+    ...row,
+    job_id,
+    run_at: run_at ?? undefined,
+    scheduled_for: scheduled_for ?? undefined,
+    redriven_from: redriven_from ?? undefined,
+    session: session_id === null ? undefined : { id: session_id },
+  } satisfies Record<keyof JobAccepted, unknown>)
 }
 
 /** What its `job.failed` must carry, and what tells whether it is due. */

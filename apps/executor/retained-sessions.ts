@@ -9,7 +9,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { sessionClosed } from '#domain/session.ts'
-import type { JobAccepted } from '#events/jobs.ts'
+import type { JobAccepted, RunData } from '#events/jobs.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
@@ -87,7 +87,7 @@ export class RetainedSessions implements AsyncDisposable {
   }
 
   /** Throws `SessionLost` if the process that held the session's state is gone. */
-  async run({ data }: { readonly data: JobAccepted }, run: Run): Promise<RunResult> {
+  async run({ data }: { readonly data: RunData }, run: Run): Promise<RunResult> {
     const { session } = data
     if (session === undefined) throw new SessionLost()
     const held = this.#held.get(session.id) ?? this.#pin(session, data, run)

@@ -1,15 +1,19 @@
 /** What the sweeper ends, and what it leaves to whoever holds the command. */
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
+import { acceptedOf, type JobAccepted, type JobFailed } from '#events/jobs.ts'
 import { ensureDurable } from '#events/jetstream/ensure.ts'
 import { Appender } from '#events/jetstream/append.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { COMMANDS, EVENTS, functionDurable, laterDurable } from '#events/streams.ts'
+import { subjects } from '#events/subjects.ts'
 import { findJob } from '#projections/job-queries.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
 import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
 import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
-import { defined, delayed, retrying, run, started } from '../projections/happenings.ts'
+import { accepted, defined, delayed, retrying, run, started } from '../projections/happenings.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -120,4 +124,31 @@ test('a job ends that has waited too long, and one that waits to be tried again 
   const later = now + 2 * HOUR_MS
   assert.equal(await sweeper.sweep(later), 0)
   assert.equal(await sweeper.sweep(later), 1)
+})
+
+test('the end that it says carries all that was accepted', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  const whole: Required<JobAccepted> = {
+    ...accepted(11),
+    run_at: NOW,
+    scheduled_for: NOW,
+    session: { id: randomUUID() },
+    redriven_from: 10,
+  }
+  await world.say([defined(1), delayed(11, 1, whole)])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const consumer = await bus.js.consumers.get(EVENTS, laterDurable.durable_name)
+  await (await consumer.next({ expires: 5_000 }))?.ackAck()
+  const later = Date.now() + HOUR_MS
+  for (let sweeps = 0; sweeps < 2; sweeps++) await sweeper.sweep(later)
+  const on = { last_by_subj: subjects.jobEvent(1, 'failed') }
+  const end = await readEvent<JobFailed>(bus, payloads, on)
+  assert.ok(end)
+  assert.deepEqual(acceptedOf(end.event.data), whole)
 })
