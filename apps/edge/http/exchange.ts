@@ -122,7 +122,9 @@ export class Router {
   /** Call it after the last `on`: answers OPTIONS, refuses the methods that a path does not have. */
   close(): void {
     const { app } = this.#options
-    for (const [template, methods] of this.#methods) {
+    // A word of a path before what stands for any word.
+    const templates = [...this.#methods].sort(([a], [b]) => parameters(a) - parameters(b))
+    for (const [template, methods] of templates) {
       const allow = allowed(methods)
       app.options(template, (context) =>
         this.#answer(context, template, NO_ACCESS_NEEDED, ({ header }) => ({
@@ -215,6 +217,8 @@ export function requestIdOf({ headers }: IncomingMessage): string {
 function allowed(methods: readonly Method[]): string[] {
   return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
 }
+
+const parameters = (template: string) => template.split(':').length
 
 function methodNotAllowed(method: string, allow: readonly string[]): Problem {
   const headers = { allow: allow.join(', ') }
