@@ -110,6 +110,16 @@ test('a rust function is compiled, registered and called', async () => {
   )
 })
 
+test('a session is initialized, executed and shown', async () => {
+  const block = askedOf(platform.url, readme.take('Language-Title').replaceAll('.sluice', home))
+  const output = await terminal.paste(block)
+  const [executed, session] = output
+    .split(/(?<=\})(?=\{"request_id")/)
+    .map((answer) => JSON.parse(answer) as Readonly<Record<string, unknown>>)
+  assert.deepEqual(executed?.['result'], { greeting: 'Hello, Ada' })
+  assert.deepEqual([session?.['status'], session?.['execution_count']], ['active', 1])
+})
+
 test('the key and a token that are made at the first start open the door', async () => {
   const atHome = (part: string) => readme.take(part).replaceAll('.sluice', home)
   for (const block of [atHome('api.key'), atHome('jwt.secret')]) {
