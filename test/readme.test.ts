@@ -116,7 +116,7 @@ test('a session is initialized, executed and shown', async () => {
   const [executed, session] = output
     .split(/(?<=\})(?=\{"request_id")/)
     .map((answer) => JSON.parse(answer) as Readonly<Record<string, unknown>>)
-  assert.deepEqual(executed?.['result'], { greeting: 'Hello, Ada' })
+  assert.deepEqual(executed?.['result'], { greeting: 'Hello, Grace' })
   assert.deepEqual([session?.['status'], session?.['execution_count']], ['active', 1])
 })
 
