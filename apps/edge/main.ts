@@ -2,12 +2,9 @@
  * The edge: turns HTTP requests into commands and queries. It writes nowhere but to the log and
  * never runs user code. Start as many as there are cores to spare.
  */
-import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import type { HttpBindings } from '@hono/node-server'
 import { Hono } from 'hono'
 import { sql } from 'kysely'
-import { Problem } from '#domain/problem.ts'
 import { Appender } from '#events/jetstream/append.ts'
 import { openIds } from '#events/jetstream/ids.ts'
 import { laterMaxMs } from '#events/jetstream/later.ts'
@@ -16,15 +13,11 @@ import { connectBus } from '#runtime/bus.ts'
 import { requireEntrance } from '#runtime/config-access.ts'
 import { required } from '#runtime/config.ts'
 import { runMain, type Main } from '#runtime/main.ts'
-import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
-import { ApiKeys, whilePresent } from './access/api-keys.ts'
+import { whilePresent } from './access/api-keys.ts'
 import { createGuard } from './access/guard.ts'
-import { KeyUses } from './access/key-uses.ts'
 import { keyRings, staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
-import { Users } from './access/users.ts'
-import { Agreement } from './agreement.ts'
 import { BegunJobs } from './begun-jobs.ts'
 import { clientAddress } from './client-address.ts'
 import { createCommands } from './commands.ts'
@@ -33,19 +26,14 @@ import { CachedJobs } from './cached-jobs.ts'
 import { CancelledWaits } from './cancelled-waits.ts'
 import { DeadLetters } from './dead-letters/letters.ts'
 import { createRedrive } from './dead-letters/redrive.ts'
-import { Definitions } from './definitions.ts'
-import { Followed, type ByHeart } from './followed.ts'
+import { openFront } from './front.ts'
 import { createFunctionCommands } from './function-commands.ts'
-import { createAccess, type Access } from './http/access.ts'
-import { discardRest } from './http/body.ts'
-import { createCors } from './http/cors.ts'
-import { Admission, Router, asProblem, requestIdOf, respond } from './http/exchange.ts'
-import { createOrigins } from './http/origins.ts'
-import { serveHttp } from './http/server.ts'
+import { Admission, Router } from './http/exchange.ts'
 import { KeyLog } from './idempotency/key-log.ts'
 import { createOnce } from './idempotency/once.ts'
 import { createCancelJob } from './job-commands.ts'
 import { Invocations } from './invocations.ts'
+import { openKnowledge } from './knowledge.ts'
 import { createLimiter, unlimited } from './limits/limiter.ts'
 import { LogRoom } from './log-room.ts'
 import { mountOperations } from './operations/mount.ts'
@@ -58,7 +46,6 @@ import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
 import { jobRoutes } from './surfaces/functions/jobs.ts'
-import { Sessions } from './sessions.ts'
 import { lambdaDialect } from './surfaces/lambda/dialect.ts'
 import { mountLambda } from './surfaces/lambda/mount.ts'
 import { deadLetterRoutes } from './surfaces/operations/dead-letters.ts'
@@ -74,31 +61,19 @@ async function serve(main: Main): Promise<void> {
   const { auth, maxBodyBytes } = config
   requireEntrance(config)
   const connection = await connectBus('edge', main)
-  const { bus, payloads, instance, telemetry } = connection
+  const { bus, payloads, telemetry } = connection
   const database = stack.use(openDatabase({ url: required(config, 'databaseUrl'), name: 'edge' }))
   const { redisUrl } = config
   const redis =
     redisUrl === undefined ? undefined : stack.use(await RedisLink.open({ url: redisUrl, log }))
   const cache = new ResultCache({ redis, telemetry })
   const limiter = config.rateLimits === 'on' ? createLimiter({ redis }) : unlimited
-  const presence = stack.use(watchPresence(bus))
   const readModel = stack.use(new ReadModel(bus))
-  const definitions = new Definitions({ payloads, log })
-  const sessions = stack.use(await Sessions.open({ bus, payloads, log, signal }))
-  const users = new Users({ payloads, log })
-  const follow = (byHeart: ByHeart) => Followed.open(byHeart, { bus, log, signal })
   const newAppender = () => new Appender(bus.rpc, { giveUpAfterMs: STORE_WITHIN_MS })
   const room = stack.use(new LogRoom(bus, log))
+  const knowledge = await openKnowledge(main, connection, { appender: newAppender(), room })
+  const { presence, definitions, sessions, users, apiKeys, agreement } = knowledge
   const { apiKeyPepper: pepper, eventTtlDays: ttlDays } = config
-  const keyUses = new KeyUses({ appender: newAppender(), room, ttlDays, log })
-  const apiKeys = new ApiKeys({ payloads, users, pepper, log, onUse: keyUses.note })
-  const readers = {
-    functions: stack.use(await follow(definitions)),
-    sessions,
-    users: stack.use(await follow(users)),
-    keys: stack.use(await follow(apiKeys)),
-  }
-  const agreement = stack.use(new Agreement({ bus, readers, presence, instance, log, signal }))
   const openKind = (kind: 'function' | 'job') =>
     untilDone(() => openIds(bus.nc, kind), { what: 'ids', log, signal })
   const [functionIds, jobIds] = await Promise.all([openKind('function'), openKind('job')])
@@ -167,65 +142,14 @@ async function serve(main: Main): Promise<void> {
     probeRedis: redis && (() => redis.probe()),
     projected: () => new Map(Object.entries(readModel.positions)),
   })
-  app.notFound(async (context) => {
-    const { incoming } = context.env
-    await discardRest(incoming)
-    telemetry.recordRequest(context.req.method, undefined, 404, 0)
-    return refusal(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
-  })
-  app.onError((error, context) => {
-    log.error('request_failed', { path: context.req.path, error })
-    return refusal(asProblem(error), context.env.incoming)
-  })
   telemetry.gauge('sluice_http_requests_in_progress', 'Requests in progress.', () => [
     { value: admission.current },
   ])
 
   connection.announce(() => ({ known: agreement.positions }))
   await agreement.joined()
+  const server = stack.use(await openFront({ app, config, telemetry, log }))
   const { host } = config
-  const allows = createOrigins({ configured: config.corsOrigins, loopback: auth === 'open' })
-  // With credentials there is nothing that a page could do in the name of its visitor.
-  const access: Access =
-    auth === 'open'
-      ? createAccess({ hosts: [host, ...config.lambdaHosts], allows })
-      : () => undefined
-  const server = await serveHttp({
-    host,
-    port: config.port,
-    fetch: app.fetch,
-    prepare: createCors(allows),
-    refuse: (incoming) => {
-      const problem = access(incoming)
-      if (problem === undefined) return undefined
-      const { code, message } = problem
-      log.info('request_refused', { requestId: requestIdOf(incoming), code, message })
-      telemetry.recordRequest(
-        incoming.method ?? '',
-        undefined,
-        dialect.render(problem, '').status,
-        0,
-      )
-      return discardRest(incoming).then(() => refusal(problem, incoming))
-    },
-    failed: (error, isClients) => {
-      if (isClients) return refusal(notUnderstood())
-      log.error('request_failed', { error })
-      return refusal(asProblem(error))
-    },
-    malformed: (status) => dialect.render(notUnderstood(), randomUUID()).body ?? String(status),
-  })
-  stack.use(server)
   const shown = host.includes(':') ? `[${host}]` : host
   log.info('ready', { url: `http://${shown}:${server.port}`, functions: definitions.size })
-}
-
-function notUnderstood(): Problem {
-  return new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
-}
-
-function refusal(problem: Problem, incoming?: IncomingMessage): Response {
-  const requestId = incoming === undefined ? randomUUID() : requestIdOf(incoming)
-  const answer = functionsDialect.render(problem, requestId)
-  return respond(answer, requestId, functionsDialect.contentType, incoming)
 }

@@ -1,0 +1,76 @@
+/**
+ * The front of the edge: the server, and the answers to whatever meets no route.
+ *
+ * Invariant: also what is no route, no request or no host of ours is answered in the format of the
+ * API that its path names, with a request id, and is counted.
+ */
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '#domain/problem.ts'
+import type { Config } from '#runtime/config.ts'
+import type { Log } from '#runtime/log.ts'
+import type { Telemetry } from '#runtime/telemetry.ts'
+import { createAccess, type Access } from './http/access.ts'
+import { discardRest } from './http/body.ts'
+import { createCors } from './http/cors.ts'
+import { asProblem, requestIdOf, respond, type App } from './http/exchange.ts'
+import { createOrigins } from './http/origins.ts'
+import { serveHttp, type HttpServer } from './http/server.ts'
+import { dialectOf } from './surfaces/dialect-of.ts'
+
+export interface FrontOptions {
+  readonly app: App
+  readonly config: Config
+  readonly telemetry: Telemetry
+  readonly log: Log
+}
+
+/** Resolves when it listens. */
+export function openFront({ app, config, telemetry, log }: FrontOptions): Promise<HttpServer> {
+  const { auth, host, port, lambdaHosts, corsOrigins } = config
+  app.notFound(async ({ req, env: { incoming } }) => {
+    await discardRest(incoming)
+    telemetry.recordRequest(req.method, undefined, 404, 0)
+    return refusal(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
+  })
+  app.onError((error, { req, env: { incoming } }) => {
+    log.error('request_failed', { path: req.path, error })
+    return refusal(asProblem(error), incoming)
+  })
+  const allows = createOrigins({ configured: corsOrigins, loopback: auth === 'open' })
+  // With credentials there is nothing that a page could do in the name of its visitor.
+  const access: Access =
+    auth === 'open' ? createAccess({ hosts: [host, ...lambdaHosts], allows }) : () => undefined
+  return serveHttp({
+    ...{ host, port, fetch: app.fetch },
+    prepare: createCors(allows),
+    refuse: (incoming) => {
+      const problem = access(incoming)
+      if (problem === undefined) return undefined
+      const { code, message } = problem
+      log.info('request_refused', { requestId: requestIdOf(incoming), code, message })
+      const { status } = dialectOf(incoming.url).render(problem, '')
+      telemetry.recordRequest(incoming.method ?? '', undefined, status, 0)
+      return discardRest(incoming).then(() => refusal(problem, incoming))
+    },
+    failed: (error, isClients) => {
+      if (isClients) return refusal(notUnderstood())
+      log.error('request_failed', { error })
+      return refusal(asProblem(error))
+    },
+    malformed: (status) => {
+      const { body } = dialectOf(undefined).render(notUnderstood(), randomUUID())
+      return body ?? String(status)
+    },
+  })
+}
+
+function notUnderstood(): Problem {
+  return new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
+}
+
+function refusal(problem: Problem, incoming?: IncomingMessage): Response {
+  const requestId = incoming === undefined ? randomUUID() : requestIdOf(incoming)
+  const dialect = dialectOf(incoming?.url)
+  return respond(dialect.render(problem, requestId), requestId, dialect.contentType, incoming)
+}
