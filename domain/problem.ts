@@ -7,6 +7,8 @@ export type ProblemCode =
   | 'INVALID_JSON'
   | 'INVALID_PARAMS'
   | 'CODE_INVALID'
+  /** Of the right type, and yet no value that can be. */
+  | 'VALIDATION_FAILED'
   | 'UNAUTHORIZED'
   | 'FORBIDDEN'
   | 'UNSUPPORTED_MEDIA_TYPE'

@@ -2,7 +2,12 @@
  * The language of chunk analysis: what can be asked, and what was found.
  * Source: the chunk optimizer's document (`Chunk`, `Metrics`, `Optimization`, `AnalysisOptions`),
  * with our own optional fields beside its own.
+ *
+ * One analysis is one command and one event, whatever its size. An optimization's id follows from
+ * whose chunk it is about, what that says and what is wrong with it: found again, it is the same one,
+ * and what was decided of it holds until the content changes.
  */
+import type { Envelope } from './envelope.ts'
 
 export interface Chunk {
   readonly chunk_id: string
@@ -83,3 +88,78 @@ export interface Cluster {
   readonly keeper: string
   readonly duplicates: readonly string[]
 }
+
+// ── commands ────────────────────────────────────────────────────────────────────────────────────
+
+export type AnalysisKind = 'chunk' | 'document' | 'batch'
+
+interface AnalysisData {
+  /** A UUID. */
+  readonly analysis_id: string
+  readonly owner: string
+  readonly kind: AnalysisKind
+  /** The caller's own id of the chunk, the document or the batch. */
+  readonly name: string
+  readonly options: AnalysisOptions
+}
+
+interface Deadline {
+  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
+  readonly deadline: string
+}
+
+export type RunAnalysis = Envelope<
+  'analysis.run',
+  AnalysisData & { readonly chunks: readonly Chunk[] } & Deadline
+>
+
+export type SettledStatus = Exclude<OptimizationStatus, 'pending'>
+
+interface SettledData {
+  readonly optimization_id: string
+  readonly owner: string
+  readonly status: SettledStatus
+}
+
+export type SettleOptimization = Envelope<'optimization.settle', SettledData & Deadline>
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+export interface Optimization extends Finding {
+  readonly id: string
+  readonly created_at: string
+  readonly status: OptimizationStatus
+}
+
+export interface AnalysedChunk {
+  /** SHA-256 of the content, in base64url: the content itself is the caller's. */
+  readonly content_hash: string
+  readonly metrics: Metrics
+  readonly tokens: number
+  /** The most urgent first, without those that were ignored before. */
+  readonly optimizations: readonly Optimization[]
+}
+
+export interface CompletedAnalysis extends AnalysisData {
+  readonly chunks: readonly AnalysedChunk[]
+  readonly clusters: readonly Cluster[]
+  /** Similarities below it are told as 0. */
+  readonly similarity_floor: number
+  /** The search for similar chunks had to stop before its end. */
+  readonly truncated: boolean
+  readonly created_at: string
+}
+
+export type AnalysisCompleted = Envelope<'analysis.completed', CompletedAnalysis>
+export type OptimizationSettled = Envelope<
+  'optimization.settled',
+  SettledData & { readonly settled_at: string }
+>
+export type ChunkEvent = AnalysisCompleted | OptimizationSettled
+
+/** A command that comes again says its event again, and the log drops the repeat. */
+export const chunkMessageId = {
+  command: (type: string, requestId: string) => `${type}:${requestId}`,
+  completed: (analysisId: string) => `analysis:${analysisId}`,
+  settled: (commandId: string) => `settled:${commandId}`,
+} as const

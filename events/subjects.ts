@@ -6,6 +6,7 @@
  * 2. The number of subjects stays bounded: a function id is a token, a job id never is (the server
  *    keeps some 380 bytes for each subject that it has seen). Those of KEYS go after a day.
  */
+import type { AnalysisKind, SettledStatus } from './chunks.ts'
 import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'
@@ -32,6 +33,9 @@ export const subjects = {
   apiKeyEvent: (keyId: string, fact: ApiKeyFact) => `evt.key.${keyId}.${fact}`,
   /** Apart from the others: it expires, and nobody decides or answers by it. */
   apiKeyUsed: (keyId: string) => `evt.key-use.${keyId}.used`,
+  /** Few subjects: what was analysed and what was suggested are in the message. */
+  analysisCompleted: (kind: AnalysisKind) => `evt.analysis.${kind}.completed`,
+  optimizationSettled: (status: SettledStatus) => `evt.optimization.${status}.settled`,
   scheduleTicked: (functionId: number) => `evt.schedule.${functionId}.ticked`,
   dead: (stream: string, consumer: string) => `dead.${stream}.${consumer}`,
   /** Which letter was redriven; it goes with the letter. */

@@ -17,9 +17,16 @@ import {
   upsertFunctions,
 } from './functions.ts'
 import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
+import {
+  applyToOptimizations,
+  noOptimizationChanges,
+  removeReplaced,
+  upsertOptimizations,
+} from './optimizations.ts'
 import type { Happening, Recorded } from './recorded.ts'
 import { countExecutions } from './session-executions.ts'
 import { applyToSessions, closeSessions, insertSessions, noSessionChanges } from './sessions.ts'
+import { applyToSettlements, upsertSettlements, type SettlementChanges } from './settlements.ts'
 import { statementOf, type Part } from './statement.ts'
 import { applyToUsers, deleteUsers, upsertUsers, type UserTableChanges } from './users.ts'
 
@@ -71,6 +78,8 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
   const functions = noFunctionChanges()
   const sessions = noSessionChanges()
   const keys = noKeyChanges()
+  const optimizations = noOptimizationChanges()
+  const settlements: SettlementChanges = new Map()
   for (const { happening, at } of batch) {
     if (happening === undefined) continue
     if (isAbout('function', happening)) {
@@ -79,6 +88,8 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     } else if (isAbout('session', happening)) applyToSessions(sessions, happening)
     else if (isAbout('user', happening)) applyToUsers(users, happening)
     else if (isAbout('key', happening)) applyToKeys(keys, happening)
+    else if (isAbout('analysis', happening)) applyToOptimizations(optimizations, happening)
+    else if (isAbout('optimization', happening)) applyToSettlements(settlements, happening)
     else applyToJobs(jobs, happening, dayOf(at))
   }
   return [
@@ -92,6 +103,9 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(users.size > 0 ? [upsertUsers(users), deleteUsers(users)] : []),
     ...(keys.made.size > 0 ? [insertKeys(keys)] : []),
     ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
+    ...(optimizations.chunks.size > 0 ? [removeReplaced(optimizations)] : []),
+    ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
+    ...(settlements.size > 0 ? [upsertSettlements(settlements)] : []),
   ]
 }
 

@@ -15,8 +15,10 @@ import type { FunctionMetricsTable } from './function-metrics.ts'
 import type { FunctionVersionTable } from './function-versions.ts'
 import type { FunctionTable } from './functions.ts'
 import type { JobTable } from './jobs.ts'
+import type { OptimizationTable } from './optimizations.ts'
 import type { SessionExecutionsTable } from './session-executions.ts'
 import type { SessionTable } from './sessions.ts'
+import type { SettlementTable } from './settlements.ts'
 import type { UserTable } from './users.ts'
 
 const CONNECT_TIMEOUT_MS = 3_000
@@ -36,6 +38,8 @@ export interface Schema {
   session_executions: SessionExecutionsTable
   users: UserTable
   api_keys: ApiKeyTable
+  optimizations: OptimizationTable
+  settlements: SettlementTable
 }
 
 export type Db = Kysely<Schema>

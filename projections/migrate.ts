@@ -14,6 +14,7 @@ import * as jobsForLater from './migrations/0003-jobs-for-later.ts'
 import * as sessions from './migrations/0004-sessions.ts'
 import * as usersAndKeys from './migrations/0005-users-and-keys.ts'
 import * as redrivenJobs from './migrations/0006-redriven-jobs.ts'
+import * as optimizations from './migrations/0007-optimizations.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -23,6 +24,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0004-sessions': sessions,
   '0005-users-and-keys': usersAndKeys,
   '0006-redriven-jobs': redrivenJobs,
+  '0007-optimizations': optimizations,
 }
 
 export class MigrationError extends Error {

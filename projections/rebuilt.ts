@@ -28,6 +28,8 @@ export const MODELS = {
   'session-executions': 'session_executions',
   users: 'users',
   'api-keys': 'api_keys',
+  optimizations: 'optimizations',
+  settlements: 'settlements',
 } as const
 
 export type Model = keyof typeof MODELS
@@ -47,6 +49,7 @@ export async function keepOld(tx: Tx, coveredFrom: string | undefined): Promise<
     await keepOldJobs(tx, coveredFrom)
     await keepOldMetrics(tx, coveredFrom)
     await keepOldSessions(tx, coveredFrom)
+    await keepOldOptimizations(tx, coveredFrom)
     for (const { function_id, day } of recount) await recountDay(tx, function_id, day)
   }
   await sql`
@@ -103,6 +106,13 @@ async function keepOldSessions(tx: Tx, coveredFrom: string): Promise<void> {
   await sql`
     insert into rebuild.session_executions
     select * from public.session_executions where session_id in ${isOld}`.execute(tx)
+}
+
+async function keepOldOptimizations(tx: Tx, coveredFrom: string): Promise<void> {
+  await sql`
+    insert into rebuild.optimizations
+    select * from public.optimizations where created_at < ${coveredFrom}::date
+    on conflict do nothing`.execute(tx)
 }
 
 async function keepLastUses(tx: Tx): Promise<void> {

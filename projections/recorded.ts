@@ -15,6 +15,7 @@ import type { SessionEvent } from '#events/sessions.ts'
 import type { EVENTS } from '#events/streams.ts'
 import { COMMANDS } from '#events/streams.ts'
 import type { ApiKeyEvent, ApiKeyUsed } from '#events/api-keys.ts'
+import type { ChunkEvent } from '#events/chunks.ts'
 import type { UserEvent } from '#events/users.ts'
 import {
   BadMessage,
@@ -38,6 +39,7 @@ export type Happening =
   | UserEvent
   | ApiKeyEvent
   | ApiKeyUsed
+  | ChunkEvent
 
 export interface Recorded {
   readonly stream: typeof EVENTS | typeof COMMANDS
@@ -84,6 +86,10 @@ export function happeningIn(stream: Recorded['stream'], message: Envelope): Happ
       return keyTouched(message, 'revoked_at')
     case 'key.used':
       return keyTouched(message, 'used_at')
+    case 'analysis.completed':
+      return analysisCompleted(message)
+    case 'optimization.settled':
+      return optimizationSettled(message)
     default:
       return undefined
   }
@@ -209,6 +215,33 @@ function keyTouched(message: Envelope, when: 'revoked_at' | 'used_at'): Happenin
   const data = fields('data', message.data)
   text('key_id', data.key_id)
   time(when, data[when])
+  return message as Happening
+}
+
+function analysisCompleted(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  for (const name of ['owner', 'kind', 'name']) text(name, data[name])
+  if (!Array.isArray(data.chunks)) throw new BadMessage('chunks is not a list')
+  for (const one of data.chunks) {
+    const chunk = fields('chunk', one)
+    const metrics = fields('metrics', chunk.metrics)
+    text('content_hash', chunk.content_hash)
+    text('chunk_id', metrics.chunk_id)
+    figure('overall_score', metrics.overall_score)
+    if (!Array.isArray(chunk.optimizations)) throw new BadMessage('optimizations is not a list')
+    for (const found of chunk.optimizations) {
+      const optimization = fields('optimization', found)
+      for (const name of ['id', 'type', 'priority']) text(name, optimization[name])
+      time('created_at', optimization.created_at)
+    }
+  }
+  return message as Happening
+}
+
+function optimizationSettled(message: Envelope): Happening {
+  const data = fields('data', message.data)
+  for (const name of ['optimization_id', 'owner', 'status']) text(name, data[name])
+  time('settled_at', data.settled_at)
   return message as Happening
 }
 

@@ -42,6 +42,7 @@ import { Queries } from './queries.ts'
 import { ReadModel } from './read-model.ts'
 import { RedisLink } from './redis.ts'
 import { mountAccounts } from './surfaces/accounts/mount.ts'
+import { mountChunks } from './surfaces/chunks/mount.ts'
 import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
@@ -122,6 +123,7 @@ async function serve(main: Main): Promise<void> {
     ...{ send, telemetry, log, stack, maxBodyBytes },
   })
   lambda.close()
+  mountChunks(routing, { bus, payloads, send, queries, maxBodyBytes })
   mountAccounts(routing, {
     ...{ send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),

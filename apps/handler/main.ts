@@ -17,6 +17,8 @@ import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { ensureAdmin } from './admin.ts'
+import { Analyses } from './analyses.ts'
+import { analysisCommands } from './analysis-commands.ts'
 import { apiKeyCommands } from './api-key-commands.ts'
 import { createDurables } from './durables.ts'
 import { createCommands, SOURCE } from './commands.ts'
@@ -28,6 +30,7 @@ import { sessionCommands } from './session-commands.ts'
 import { createSourceCheck } from './source-check.ts'
 import { createReclaim } from './reclaim.ts'
 import { createHasEnded } from './job-end-seen.ts'
+import { optimizationCommands } from './optimization-commands.ts'
 import { ScheduleBook } from './schedule-book.ts'
 import { Scheduler } from './scheduler.ts'
 import { Sweeper } from './sweeper.ts'
@@ -61,6 +64,11 @@ async function serve(main: Main): Promise<void> {
       ensureDurable: durables.ensure,
     }),
     session: sessionCommands({ bus, payloads, appender, ttlDays: config.eventTtlDays }),
+    analysis: analysisCommands({
+      ...{ bus, payloads, appender, db, ttlDays: config.eventTtlDays },
+      analyses: stack.use(new Analyses()),
+    }),
+    optimization: optimizationCommands({ payloads, appender }),
   }
   const handle = createCommands({ bus, payloads, appender, aggregates, log })
   // Before anything is reclaimed: a command whose function has no durable would seem to be done.

@@ -4,11 +4,16 @@
  * `tokens_saved` is what the duplicates take up that a cluster's keeper makes superfluous.
  */
 import type { Cluster, OptimizationType, Priority } from '#events/chunks.ts'
-import type { Analysis } from './analysis.ts'
+import type { Analysed, Analysis } from './analysis.ts'
 
 const WORST = 10
 /** Upper ends of the size classes, in tokens. */
 const SIZES = [64, 128, 256, 400, 800, 2_048]
+
+/** As much of an analysis as a report tells. */
+export type Reported = Pick<Analysis, 'clusters' | 'truncated'> & {
+  readonly chunks: readonly Pick<Analysed, 'metrics' | 'findings' | 'tokens'>[]
+}
 
 export interface Report {
   readonly chunks: number
@@ -25,7 +30,7 @@ export interface Report {
   readonly truncated: boolean
 }
 
-export function reportOf({ chunks, clusters, truncated }: Analysis): Report {
+export function reportOf({ chunks, clusters, truncated }: Reported): Report {
   const tokensOf = new Map(chunks.map(({ metrics, tokens }) => [metrics.chunk_id, tokens]))
   const duplicates = clusters.flatMap((cluster) => cluster.duplicates)
   const findings = chunks.flatMap((chunk) => chunk.findings)

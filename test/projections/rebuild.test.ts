@@ -26,6 +26,8 @@ const TABLES = [
   'session_executions',
   'users',
   'api_keys',
+  'optimizations',
+  'settlements',
 ] as const
 
 /** Every row of every table, as text. */

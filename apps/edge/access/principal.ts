@@ -14,6 +14,8 @@ export const SCOPES = [
   'functions:write',
   'jobs:read',
   'jobs:write',
+  'chunks:read',
+  'chunks:write',
   'keys:write',
   'admin',
 ] as const

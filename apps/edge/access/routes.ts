@@ -5,7 +5,7 @@
 import type { Scope } from './principal.ts'
 
 /** Limits that a route shares with others of the same name; their figures: `limits/policies.ts`. */
-export type LimitName = 'execute' | 'functions' | 'token'
+export type LimitName = 'execute' | 'functions' | 'chunks' | 'token'
 
 export interface RouteAccess {
   /** One of them is enough; none: everybody may. */
@@ -28,6 +28,8 @@ const READ: readonly Scope[] = ['read:functions']
 const WRITE: readonly Scope[] = ['functions:write']
 const JOBS: readonly Scope[] = ['jobs:read']
 const JOBS_WRITE: readonly Scope[] = ['jobs:write']
+const CHUNKS: readonly Scope[] = ['chunks:read', 'chunks:write']
+const CHUNKS_WRITE: readonly Scope[] = ['chunks:write']
 const KEYS: readonly Scope[] = ['keys:write']
 const ADMIN: readonly Scope[] = ['admin']
 
@@ -55,6 +57,14 @@ export const ROUTES = {
   'DELETE /api/v1/sessions/:request_id': { scopes: EXECUTE, closed: true },
   'GET /api/v1/functions': { scopes: READ, closed: true, limit: 'functions' },
   'GET /api/v1/functions/:language_title': { scopes: READ, closed: true, limit: 'functions' },
+
+  'POST /api/v1/chunks/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
+  'POST /api/v1/documents/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
+  'POST /api/v1/batch/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
+  'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks' },
+  'GET /api/v1/optimizations': { scopes: CHUNKS, limit: 'chunks' },
+  'GET /api/v1/optimizations/:id': { scopes: CHUNKS, limit: 'chunks' },
+  'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },
 
   'POST /api/v1/auth/token': { scopes: [] },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },

@@ -45,5 +45,7 @@ export const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[]
 
 /** Which policy a route's limit means; the token endpoint asks for its two by name. */
 export function policyFor(limit: Exclude<LimitName, 'token'>, authenticated: boolean): PolicyName {
+  // The document gives users and addresses the same.
+  if (limit === 'chunks') return limit
   return authenticated ? limit : `${limit}-anonymous`
 }

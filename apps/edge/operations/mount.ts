@@ -17,7 +17,12 @@ export function mountOperations<E extends Env>(app: Hono<E>, deps: OperationsDep
     const { status, body } = await health(new URL(c.req.url).hostname)
     return c.json(body, status, { 'Cache-Control': 'no-store', ...VARY })
   })
-  for (const path of ['/health', '/metrics', '/metrics/']) {
+  app.get('/ready', async (c) => {
+    const { status } = await health()
+    const body = status === 200 ? { ready: true } : { ready: false, message: 'Service not ready' }
+    return c.json(body, status, { 'Cache-Control': 'no-store', ...VARY })
+  })
+  for (const path of ['/health', '/ready', '/metrics', '/metrics/']) {
     app.options(path, (c) =>
       c.body(null, 204, { ...optionsHeaders(path, METHODS, c.req.header('origin')), ...VARY }),
     )

@@ -1,0 +1,91 @@
+/**
+ * What a list of optimizations is asked for: filters, order and page.
+ * Source: "分页", "排序" and "过滤" of the chunk API's document.
+ */
+import type { OptimizationFilter, OptimizationOrder } from '#projections/optimizations.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { impossible, refused } from './valid.ts'
+
+const PER_PAGE_DEFAULT = 20
+const PER_PAGE_MAX = 100
+const PAGE_MAX = 1_000_000
+/** RFC 3339; a day alone is its beginning. */
+const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/
+
+type Query = Pick<Exchange, 'query'>
+
+export function orderIn(asked: Query): OptimizationOrder {
+  return {
+    page: wholeNumber(asked, 'page', 1, PAGE_MAX),
+    perPage: wholeNumber(asked, 'per_page', PER_PAGE_DEFAULT, PER_PAGE_MAX),
+    sortBy:
+      oneOf(asked, 'sort_by', ['created_at', 'priority', 'overall_score'] as const) ?? 'created_at',
+    order: oneOf(asked, 'order', ['asc', 'desc'] as const) ?? 'desc',
+  }
+}
+
+export function filterIn(asked: Query): OptimizationFilter {
+  const { query } = asked
+  return withoutGaps({
+    type: oneOf(asked, 'type', ['quality', 'redundancy', 'size', 'similarity'] as const),
+    priority: oneOf(asked, 'priority', ['low', 'medium', 'high'] as const),
+    status: oneOf(asked, 'status', ['pending', 'applied', 'ignored'] as const),
+    min_score: score(asked, 'min_score'),
+    max_score: score(asked, 'max_score'),
+    date_from: time(asked, 'date_from'),
+    date_to: time(asked, 'date_to'),
+    document_id: clean(query('document_id')),
+    batch_id: clean(query('batch_id')),
+    chunk_id: clean(query('chunk_id')),
+  })
+}
+
+type Gappy<T> = { readonly [Key in keyof T]?: T[Key] | undefined }
+
+const withoutGaps = (filter: Gappy<OptimizationFilter>) =>
+  Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
+
+/** No id of ours has what Postgres cannot hold, so it finds nothing. */
+const clean = (text: string | undefined) => text?.replaceAll('\0', '\uFFFD').toWellFormed()
+
+function wholeNumber({ query }: Query, name: string, fallback: number, max: number): number {
+  const text = query(name)
+  if (text === undefined) return fallback
+  if (!/^-?\d{1,15}$/.test(text)) throw refused(name, 'type', 'must be an integer')
+  const value = Number(text)
+  if (value >= 1 && value <= max) return value
+  throw impossible(name, value < 1 ? 'minimum' : 'maximum', `must be from 1 to ${max}`)
+}
+
+function oneOf<Value extends string>(
+  { query }: Query,
+  name: string,
+  values: readonly Value[],
+): Value | undefined {
+  const text = query(name)
+  if (text === undefined) return undefined
+  const value = values.find((one) => one === text)
+  if (value !== undefined) return value
+  throw impossible(name, 'enum', `must be one of ${values.join(', ')}`)
+}
+
+function score({ query }: Query, name: string): number | undefined {
+  const text = query(name)
+  if (text === undefined) return undefined
+  if (!/^-?\d{0,9}\.?\d{0,15}$/.test(text) || !/\d/.test(text)) {
+    throw refused(name, 'type', 'must be a number')
+  }
+  const value = Number(text)
+  if (value >= 0 && value <= 1) return value
+  throw impossible(name, value < 0 ? 'minimum' : 'maximum', 'must be from 0 to 1')
+}
+
+function time({ query }: Query, name: string): string | undefined {
+  const text = query(name)
+  if (text === undefined) return undefined
+  if (!TIME.test(text)) throw refused(name, 'type', 'must be a time in ISO 8601')
+  const isLocal = text.includes('T') && !/(?:Z|[+-]\d\d:\d\d)$/.test(text)
+  const at = Date.parse(isLocal ? `${text}Z` : text)
+  if (!Number.isNaN(at)) return new Date(at).toISOString()
+  throw impossible(name, 'format', 'must be a time that there is')
+}

@@ -1,0 +1,16 @@
+/** The chunk API, put together. Source: the document 003. */
+import { Router, type RouterOptions } from '../../http/exchange.ts'
+import { authDialect } from '../auth/dialect.ts'
+import { analyzeRoutes, type AnalyzeRoutesOptions } from './analyze.ts'
+import { optimizationRoutes, type OptimizationRoutesOptions } from './optimizations.ts'
+import { similarityRoute } from './similarity.ts'
+
+export type ChunksOptions = AnalyzeRoutesOptions & OptimizationRoutesOptions
+
+export function mountChunks(routing: Omit<RouterOptions, 'dialect'>, options: ChunksOptions): void {
+  const router = new Router({ ...routing, dialect: authDialect })
+  analyzeRoutes(router, options)
+  similarityRoute(router, options)
+  optimizationRoutes(router, options)
+  router.close()
+}

@@ -1,0 +1,88 @@
+/**
+ * The chunk API, part 3: what was suggested, and what became of it.
+ * Source: the data model, paging, sorting and filters of its document.
+ */
+import { randomUUID } from 'node:crypto'
+import { Problem } from '#domain/problem.ts'
+import { chunkMessageId, type SettleOptimization } from '#events/chunks.ts'
+import {
+  findOptimization,
+  pageOfOptimizations,
+  type OptimizationRow,
+} from '#projections/optimizations.ts'
+import type { SendCommand } from '../../commands.ts'
+import { readJson } from '../../http/body.ts'
+import type { Exchange, Router } from '../../http/exchange.ts'
+import type { Found, Queries } from '../../queries.ts'
+import { staleness } from '../functions/functions.ts'
+import { filterIn, orderIn } from './listing.ts'
+import { chunkValidator, SettleInput, type Validate } from './valid.ts'
+
+const BODY_BYTES_MAX = 8 * 1024
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+const validSettlement: Validate<SettleInput> = chunkValidator(SettleInput)
+
+export interface OptimizationRoutesOptions {
+  readonly send: SendCommand
+  readonly queries: Queries
+}
+
+export function optimizationRoutes(
+  router: Router,
+  { send, queries }: OptimizationRoutesOptions,
+): void {
+  router.on('GET /api/v1/optimizations', async (exchange) => {
+    const { owner } = exchange.principal
+    const order = orderIn(exchange)
+    const filter = filterIn(exchange)
+    const { value, fresh } = await queries.ask((db) =>
+      pageOfOptimizations(db, owner, filter, order),
+    )
+    const { page, perPage: per_page } = order
+    const total_pages = Math.ceil(value.total / per_page)
+    const body = {
+      data: value.rows.map(view),
+      pagination: { page, per_page, total: value.total, total_pages },
+    }
+    return { status: 200, body: JSON.stringify(body), headers: staleness(fresh) }
+  })
+
+  router.on('GET /api/v1/optimizations/:id', async (exchange) => {
+    const { value, fresh } = await found(exchange)
+    return { status: 200, body: JSON.stringify(view(value)), headers: staleness(fresh) }
+  })
+
+  router.on('PATCH /api/v1/optimizations/:id', async (exchange) => {
+    const { owner } = exchange.principal
+    const { status } = validSettlement(await readJson(exchange.incoming, BODY_BYTES_MAX))
+    const { id: optimization_id } = (await found(exchange)).value
+    const type: SettleOptimization['type'] = 'optimization.settle'
+    const id = chunkMessageId.command(type, randomUUID())
+    const data = { optimization_id, owner, status }
+    await send({ type, id, subject: optimization_id, data }, exchange.cause)
+    const { value, fresh } = await found(exchange)
+    return { status: 200, body: JSON.stringify(view(value)), headers: staleness(fresh) }
+  })
+
+  function found({ param, principal: { owner } }: Exchange): Promise<Found<OptimizationRow>> {
+    const id = param('id').toLowerCase()
+    const missing = () => notFound(param('id'))
+    if (!UUID.test(id)) throw missing()
+    return queries.require((db) => findOptimization(db, owner, id), missing)
+  }
+}
+
+function notFound(id: string): Problem {
+  const details = { field: 'id', constraint: 'exists' }
+  return new Problem('NOT_FOUND', `There is no optimization ${id.slice(0, 64)}`, details)
+}
+
+function view({ id, kind, name, finding, overall_score, created_at, status }: OptimizationRow) {
+  const { related_total, plan, ...told } = finding
+  return {
+    ...{ id, ...told, created_at, status, overall_score },
+    ...(related_total !== undefined && { related_total }),
+    ...(plan !== undefined && { plan }),
+    ...(kind !== 'chunk' && { [`${kind}_id`]: name }),
+  }
+}

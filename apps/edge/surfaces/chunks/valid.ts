@@ -1,0 +1,101 @@
+/**
+ * What the chunk API takes, and how it says that something is not as it must be: 400 for what is
+ * missing or of the wrong type, 422 for what is well typed and yet cannot be.
+ * Source: "数据模型" and "错误处理" of its document.
+ */
+import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
+import Type, { type Static, type TSchema } from 'typebox'
+import { Problem } from '#domain/problem.ts'
+
+/** An id of the caller's: anything that can be written down. */
+const CallersId = Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
+
+export const ChunkInput = Type.Object({
+  chunk_id: CallersId,
+  content: Type.String(),
+  metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+})
+export type ChunkInput = Static<typeof ChunkInput>
+
+export const OptionsInput = Type.Object({
+  check_quality: Type.Optional(Type.Boolean()),
+  check_redundancy: Type.Optional(Type.Boolean()),
+  check_size: Type.Optional(Type.Boolean()),
+  check_similarity: Type.Optional(Type.Boolean()),
+  similarity_threshold: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
+  /** What the embedding model reads of a chunk. */
+  max_embedding_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+})
+
+export const DocumentInput = Type.Object({
+  document_id: CallersId,
+  chunks: Type.Array(ChunkInput),
+  options: Type.Optional(OptionsInput),
+})
+export type DocumentInput = Static<typeof DocumentInput>
+
+/** Each item is looked at by itself: a bad one fails alone. */
+export const BatchInput = Type.Object({
+  batch_id: CallersId,
+  items: Type.Array(Type.Unknown()),
+  options: Type.Optional(OptionsInput),
+})
+export type BatchInput = Static<typeof BatchInput>
+
+export const SettleInput = Type.Object({ status: Type.Enum(['applied', 'ignored']) })
+export type SettleInput = Static<typeof SettleInput>
+
+const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true })
+
+export type Validate<T> = (value: unknown) => T
+
+/** `T` is the schema's own static type. */
+export function chunkValidator<T>(schema: TSchema): Validate<T> {
+  const validate = ajv.compile<T>(schema)
+  return (value) => {
+    if (validate(value)) return value
+    const [error] = validate.errors ?? []
+    throw error === undefined ? refused('body', 'type', 'is not valid') : problemOf(error)
+  }
+}
+
+/** 400: it is not there, or of another type. */
+export function refused(field: string, constraint: string, sentence: string): Problem {
+  return new Problem('INVALID_REQUEST', `${field} ${sentence}`, { field, constraint })
+}
+
+/** 422: it is of the right type, and yet no value that can be. */
+export function impossible(field: string, constraint: string, sentence: string): Problem {
+  return new Problem('VALIDATION_FAILED', `${field} ${sentence}`, { field, constraint })
+}
+
+function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject): Problem {
+  const path = instancePath.slice(1).replaceAll('/', '.')
+  const given = params as Record<string, unknown>
+  if (keyword === 'required') {
+    const missing = String(given['missingProperty'])
+    return refused(path === '' ? missing : `${path}.${missing}`, 'required', 'is required')
+  }
+  const field = path === '' ? 'body' : path
+  if (keyword === 'type') return refused(field, 'type', `must be ${article(given['type'])}`)
+  const constraint = keyword.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  switch (keyword) {
+    case 'enum':
+      return impossible(
+        field,
+        constraint,
+        `must be one of ${(given['allowedValues'] as unknown[]).join(', ')}`,
+      )
+    case 'minLength':
+      return impossible(field, constraint, 'must not be empty')
+    case 'maxLength':
+      return impossible(field, constraint, `must not be longer than ${String(given['limit'])}`)
+    case 'pattern':
+      return impossible(field, constraint, 'must not contain control characters')
+    default:
+      return impossible(field, constraint, message)
+  }
+}
+
+const article = (type: unknown) =>
+  /^[aeio]/.test(String(type)) ? `an ${String(type)}` : `a ${String(type)}`

@@ -1,0 +1,76 @@
+/**
+ * What is asked of chunks, done: analyse → leave out what was ignored → append.
+ *
+ * Invariants:
+ * 1. One analysis is one event, whatever its size; a large one lies in the object store.
+ * 2. A command that comes again gives the same ids and says the same event: the log drops the
+ *    repeat, and the answer is the first one.
+ */
+import {
+  chunkMessageId,
+  type AnalysisCompleted,
+  type CompletedAnalysis,
+  type RunAnalysis,
+} from '#events/chunks.ts'
+import { causedBy, envelope } from '#events/envelope.ts'
+import type { Appender } from '#events/jetstream/append.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
+import type { DecidedReply } from '#events/replies.ts'
+import { subjects } from '#events/subjects.ts'
+import type { Db } from '#projections/database.ts'
+import { ignoredAmong } from '#projections/settlements.ts'
+import { answeringEach, withoutIgnored } from './analysis.ts'
+import type { Analyses } from './analyses.ts'
+import { SOURCE, type Aggregate, type Command } from './commands.ts'
+
+export interface AnalysisCommandsOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly appender: Appender
+  readonly db: Db
+  readonly analyses: Analyses
+  /** How long the log keeps what was analysed. */
+  readonly ttlDays: number
+}
+
+export function analysisCommands(options: AnalysisCommandsOptions): Aggregate<RunAnalysis> {
+  return { isCommand: isAnalysis, act: (command) => act(command, options) }
+}
+
+function isAnalysis(command: Command): command is RunAnalysis {
+  const { data } = command as RunAnalysis
+  return (
+    command.type === 'analysis.run' &&
+    [data.analysis_id, data.owner, data.name].every((one) => typeof one === 'string') &&
+    ['chunk', 'document', 'batch'].includes(data.kind) &&
+    typeof data.options === 'object' &&
+    Array.isArray(data.chunks)
+  )
+}
+
+async function act(
+  command: RunAnalysis,
+  { bus, payloads, appender, db, analyses, ttlDays }: AnalysisCommandsOptions,
+): Promise<DecidedReply<CompletedAnalysis>> {
+  const time = new Date().toISOString()
+  const found = await analyses.run(command.data, time)
+  const ids = found.chunks.flatMap(({ optimizations }) => optimizations.map(({ id }) => id))
+  const data = answeringEach(withoutIgnored(found, await ignoredAmong(db, ids)))
+  const { analysis_id, kind } = data
+  const saying = { source: SOURCE, time, cause: causedBy(command) }
+  const id = chunkMessageId.completed(analysis_id)
+  const event = envelope(saying, { id, type: 'analysis.completed', subject: analysis_id, data })
+  const sealed = await payloads.seal(event, 'as-long-as-the-log')
+  const subject = subjects.analysisCompleted(kind)
+  const { seq, duplicate } = await appender.append({
+    ...sealed,
+    subject,
+    id,
+    ttl: `${ttlDays * 24}h`,
+  })
+  if (!duplicate) return { seq, data }
+  const first = await readEvent<AnalysisCompleted>(bus, payloads, { seq })
+  return { seq, data: first?.event.data ?? data }
+}

@@ -1,0 +1,87 @@
+/** An analysis as it is recorded: what the domain found, with ids that stay. */
+import { createHash } from 'node:crypto'
+import { analyse } from '#domain/chunks/analysis.ts'
+import { nothingToDo } from '#domain/chunks/suggestions.ts'
+import type {
+  CompletedAnalysis,
+  Optimization,
+  OptimizationType,
+  RunAnalysis,
+} from '#events/chunks.ts'
+
+export type AnalysisRequest = Omit<RunAnalysis['data'], 'deadline'>
+
+export function completedAnalysis(request: AnalysisRequest, created_at: string): CompletedAnalysis {
+  const { analysis_id, owner, kind, name, options, chunks } = request
+  const { chunks: analysed, ...whole } = analyse(chunks, options)
+  return {
+    ...{ analysis_id, owner, kind, name, options, created_at },
+    ...whole,
+    chunks: analysed.map(({ metrics, findings, tokens }, i) => {
+      const { chunk_id } = metrics
+      const content_hash = digest(chunks[i]?.content ?? '').toString('base64url')
+      const optimizations = findings.map((finding): Optimization => {
+        const id = optimizationId(owner, chunk_id, content_hash, finding.type)
+        return { id, ...finding, created_at, status: 'pending' }
+      })
+      return { content_hash, metrics, tokens, optimizations }
+    }),
+  }
+}
+
+/** Without what somebody has ignored: it is not suggested again while the content stays. */
+export function withoutIgnored(
+  analysis: CompletedAnalysis,
+  ignored: ReadonlySet<string>,
+): CompletedAnalysis {
+  if (ignored.size === 0) return analysis
+  const chunks = analysis.chunks.map((chunk) => ({
+    ...chunk,
+    optimizations: chunk.optimizations.filter(({ id }) => !ignored.has(id)),
+  }))
+  return { ...analysis, chunks }
+}
+
+/** Chunks and batches are answered with one suggestion for each chunk, if only that all is well. */
+export function answeringEach(analysis: CompletedAnalysis): CompletedAnalysis {
+  const { owner, kind, created_at } = analysis
+  if (kind === 'document') return analysis
+  const chunks = analysis.chunks.map((chunk) => {
+    if (chunk.optimizations.length > 0) return chunk
+    const { content_hash, metrics } = chunk
+    const id = optimizationId(owner, metrics.chunk_id, content_hash, 'info')
+    // There is nothing to be done: it has been.
+    const well: Optimization = {
+      id,
+      ...nothingToDo(metrics.chunk_id),
+      created_at,
+      status: 'applied',
+    }
+    return { ...chunk, optimizations: [well] }
+  })
+  return { ...analysis, chunks }
+}
+
+function optimizationId(
+  owner: string,
+  chunkId: string,
+  contentHash: string,
+  type: OptimizationType,
+): string {
+  return uuidOf(digest(JSON.stringify([owner, chunkId, contentHash, type])))
+}
+
+const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest()
+
+/** RFC 9562, version 8: a UUID that its maker has derived in a way of their own. */
+function uuidOf(bytes: Buffer): string {
+  const hex = bytes.toString('hex')
+  const variant = '89ab'[(bytes[8] ?? 0) & 3]
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-')
+}

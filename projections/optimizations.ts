@@ -1,0 +1,231 @@
+/**
+ * Read model: what analyses suggest. What became of a suggestion is in the model beside it
+ * (`settlements.ts`); without a word there, it is pending.
+ *
+ * Applies `analysis.completed`. The newest analysis of a chunk counts: suggestions for a content that
+ * it has no more are gone, and one that is found again is written anew.
+ */
+import { sql } from 'kysely'
+import type {
+  AnalysisCompleted,
+  AnalysisKind,
+  Finding,
+  OptimizationStatus,
+  OptimizationType,
+  Priority,
+} from '#events/chunks.ts'
+import { MOVED } from './checkpoint.ts'
+import type { Db } from './database.ts'
+import { column, type Part } from './statement.ts'
+
+export interface OptimizationTable {
+  id: string
+  owner: string
+  chunk_id: string
+  content_hash: string
+  /** What was analysed when it was found, and the caller's id of it. */
+  kind: AnalysisKind
+  name: string
+  type: OptimizationType
+  priority: Priority
+  overall_score: number
+  finding: Finding
+  created_at: string
+}
+
+export type OptimizationRow = Readonly<OptimizationTable> & { readonly status: OptimizationStatus }
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+interface SeenChunk {
+  readonly owner: string
+  readonly chunk_id: string
+  content_hash: string
+  /** It had another content in between: nothing from before the batch is left. */
+  changed: boolean
+  readonly found: Set<string>
+}
+
+export interface OptimizationChanges {
+  readonly chunks: Map<string, SeenChunk>
+  readonly found: Map<string, OptimizationTable>
+}
+
+export const noOptimizationChanges = (): OptimizationChanges => ({
+  chunks: new Map(),
+  found: new Map(),
+})
+
+export function applyToOptimizations(
+  { chunks, found }: OptimizationChanges,
+  { data: { owner, kind, name, chunks: analysed } }: AnalysisCompleted,
+): void {
+  for (const { content_hash, metrics, optimizations } of analysed) {
+    const { chunk_id, overall_score } = metrics
+    const key = `${owner}\n${chunk_id}`
+    let seen = chunks.get(key)
+    if (seen === undefined) {
+      seen = { owner, chunk_id, content_hash, changed: false, found: new Set() }
+      chunks.set(key, seen)
+    } else if (seen.content_hash !== content_hash) {
+      for (const id of seen.found) found.delete(id)
+      seen.found.clear()
+      Object.assign(seen, { content_hash, changed: true })
+    }
+    for (const { id, created_at, status: _status, ...finding } of optimizations) {
+      const { type, priority } = finding
+      if (type === 'info') continue
+      seen.found.add(id)
+      found.set(id, {
+        ...{ id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score },
+        ...{ finding, created_at },
+      })
+    }
+  }
+}
+
+export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
+  const rows = [...chunks.values()]
+  return {
+    name: 'replaced',
+    values: [
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.chunk_id)),
+      column(rows.map((row) => (row.changed ? null : row.content_hash))),
+      // Written anew by the part beside this one, and no row can be both.
+      column([...found.keys()]),
+    ],
+    sql: ($) => `
+      delete from optimizations o using ${MOVED},
+        unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[]) r(owner, chunk_id, content_hash)
+      where o.owner = r.owner and o.chunk_id = r.chunk_id
+        and o.content_hash is distinct from r.content_hash
+        and o.id <> all (${$(4)}::text[])`,
+  }
+}
+
+export function upsertOptimizations({ found }: OptimizationChanges): Part {
+  const rows = [...found.values()]
+  return {
+    name: 'suggested',
+    values: [
+      column(rows.map((row) => row.id)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.chunk_id)),
+      column(rows.map((row) => row.content_hash)),
+      column(rows.map((row) => row.kind)),
+      column(rows.map((row) => row.name)),
+      column(rows.map((row) => row.type)),
+      column(rows.map((row) => row.priority)),
+      column(rows.map((row) => row.overall_score)),
+      column(rows.map((row) => JSON.stringify(row.finding))),
+      column(rows.map((row) => row.created_at)),
+    ],
+    sql: ($) => `
+      insert into optimizations
+        (id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score, finding,
+          created_at)
+      select r.* from ${MOVED}, unnest(
+        ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[],
+        ${$(6)}::text[], ${$(7)}::text[], ${$(8)}::text[], ${$(9)}::float8[], ${$(10)}::json[],
+        ${$(11)}::timestamptz[]) r
+      on conflict (id) do update set
+        kind = excluded.kind, name = excluded.name, priority = excluded.priority,
+        overall_score = excluded.overall_score, finding = excluded.finding,
+        created_at = excluded.created_at`,
+  }
+}
+
+// ── queries ─────────────────────────────────────────────────────────────────────────────────────
+
+export interface OptimizationFilter {
+  readonly type?: OptimizationType
+  readonly priority?: Priority
+  readonly status?: OptimizationStatus
+  readonly min_score?: number
+  readonly max_score?: number
+  /** ISO 8601, both inclusive. */
+  readonly date_from?: string
+  readonly date_to?: string
+  readonly document_id?: string
+  readonly batch_id?: string
+  readonly chunk_id?: string
+}
+
+export interface OptimizationOrder {
+  readonly sortBy: 'created_at' | 'priority' | 'overall_score'
+  readonly order: 'asc' | 'desc'
+  readonly page: number
+  readonly perPage: number
+}
+
+const STATUS = sql<OptimizationStatus>`coalesce(s.status, 'pending')`
+/** By urgency, not by the alphabet. */
+const RANK = sql<number>`array_position(array['low', 'medium', 'high'], o.priority)`
+
+export interface PageOfOptimizations {
+  readonly rows: readonly OptimizationRow[]
+  readonly total: number
+}
+
+export async function pageOfOptimizations(
+  db: Db,
+  owner: string,
+  filter: OptimizationFilter,
+  { sortBy, order, page, perPage }: OptimizationOrder,
+): Promise<PageOfOptimizations> {
+  const matching = filtered(suggestions(db, owner), filter)
+  const by = { created_at: sql`o.created_at`, priority: RANK, overall_score: sql`o.overall_score` }
+  const [rows, counted] = await Promise.all([
+    matching
+      .selectAll('o')
+      .select(STATUS.as('status'))
+      .orderBy(by[sortBy], order)
+      .orderBy('o.id')
+      .offset((page - 1) * perPage)
+      .limit(perPage)
+      .execute(),
+    matching.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow(),
+  ])
+  return { rows, total: counted.total }
+}
+
+export function findOptimization(
+  db: Db,
+  owner: string,
+  id: string,
+): Promise<OptimizationRow | undefined> {
+  return suggestions(db, owner)
+    .selectAll('o')
+    .select(STATUS.as('status'))
+    .where('o.id', '=', id)
+    .executeTakeFirst()
+}
+
+const suggestions = (db: Db, owner: string) =>
+  db
+    .selectFrom('optimizations as o')
+    .leftJoin('settlements as s', 's.optimization_id', 'o.id')
+    .where('o.owner', '=', owner)
+
+type Suggestions = ReturnType<typeof suggestions>
+
+function filtered(all: Suggestions, filter: OptimizationFilter): Suggestions {
+  const { type, priority, status, chunk_id, document_id, batch_id } = filter
+  const { min_score, max_score, date_from, date_to } = filter
+  let query = all
+  if (type !== undefined) query = query.where('o.type', '=', type)
+  if (priority !== undefined) query = query.where('o.priority', '=', priority)
+  if (status !== undefined) query = query.where(STATUS, '=', status)
+  if (chunk_id !== undefined) query = query.where('o.chunk_id', '=', chunk_id)
+  if (document_id !== undefined) query = of(query, 'document', document_id)
+  if (batch_id !== undefined) query = of(query, 'batch', batch_id)
+  if (min_score !== undefined) query = query.where('o.overall_score', '>=', min_score)
+  if (max_score !== undefined) query = query.where('o.overall_score', '<=', max_score)
+  if (date_from !== undefined) query = query.where('o.created_at', '>=', date_from)
+  if (date_to !== undefined) query = query.where('o.created_at', '<=', date_to)
+  return query
+}
+
+const of = (query: Suggestions, kind: AnalysisKind, name: string) =>
+  query.where('o.kind', '=', kind).where('o.name', '=', name)

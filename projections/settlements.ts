@@ -1,0 +1,58 @@
+/**
+ * Read model: what was decided of optimizations. It stays when the suggestion goes: should the same
+ * content come back, so does the decision.
+ *
+ * Applies `optimization.settled`; the newest counts.
+ */
+import type { OptimizationSettled, SettledStatus } from '#events/chunks.ts'
+import { sql } from 'kysely'
+import { MOVED } from './checkpoint.ts'
+import type { Db } from './database.ts'
+import { column, type Part } from './statement.ts'
+
+export interface SettlementTable {
+  optimization_id: string
+  owner: string
+  status: SettledStatus
+  settled_at: string
+}
+
+export type SettlementChanges = Map<string, SettlementTable>
+
+export function applyToSettlements(
+  changes: SettlementChanges,
+  { data: { optimization_id, owner, status, settled_at } }: OptimizationSettled,
+): void {
+  changes.set(optimization_id, { optimization_id, owner, status, settled_at })
+}
+
+export function upsertSettlements(changes: SettlementChanges): Part {
+  const rows = [...changes.values()]
+  return {
+    name: 'settled',
+    values: [
+      column(rows.map((row) => row.optimization_id)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.status)),
+      column(rows.map((row) => row.settled_at)),
+    ],
+    sql: ($) => `
+      insert into settlements (optimization_id, owner, status, settled_at)
+      select r.* from ${MOVED}, unnest(
+        ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::timestamptz[]) r
+      on conflict (optimization_id) do update set
+        status = excluded.status, settled_at = excluded.settled_at`,
+  }
+}
+
+/** Which of these must not be suggested any more. */
+export async function ignoredAmong(db: Db, ids: readonly string[]): Promise<ReadonlySet<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('settlements')
+    .select('optimization_id')
+    .where('optimization_id', '=', sql<string>`any(${ids})`)
+    .where('status', '=', 'ignored')
+    .execute()
+  return new Set(rows.map((row) => row.optimization_id))
+}

@@ -1,0 +1,411 @@
+/** The chunk API: what it answers, what it refuses and in which words, and what stays of an analysis. */
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, describe, test } from 'node:test'
+import { fetchJson, type JsonRequest } from '../support/fetch-json.ts'
+import { startPlatform, type TestPlatform } from '../support/platform.ts'
+
+type Fields = Readonly<Record<string, unknown>>
+
+interface Optimization {
+  readonly id: string
+  readonly chunk_id: string
+  readonly type: string
+  readonly priority: string
+  readonly status: string
+  readonly overall_score?: number
+  readonly related_chunks: readonly string[]
+  readonly plan?: { readonly action: string }
+}
+
+interface Page {
+  readonly data: readonly Optimization[]
+  readonly pagination: Readonly<Record<'page' | 'per_page' | 'total' | 'total_pages', number>>
+}
+
+const GOOD =
+  'The harvest mouse builds its nest high among the stalks of wheat. It weaves the living blades together, so that the nest stays green and hidden. When the corn is cut the mouse moves to the hedge, where it spends the winter below the roots. Owls, weasels and cats hunt it at night, and a wet spring takes more of the young than they do.'
+const BAD = 'This is a sample chunk content...'
+
+let platform: TestPlatform
+before(async () => {
+  platform = await startPlatform({
+    env: { RATE_LIMITS: 'off', MAX_BODY_BYTES: String(32 * 1024 ** 2) },
+  })
+})
+after(() => platform.stop())
+
+const ask = <T = Fields>(path: string, request: JsonRequest = {}) =>
+  fetchJson<T>(`${platform.url}${path}`, request)
+
+async function answer<T = Fields>(path: string, json?: unknown): Promise<T> {
+  const { status, body } = await ask<T>(path, json === undefined ? {} : { json })
+  assert.equal(status, 200, JSON.stringify(body))
+  return body
+}
+
+const chunk = (content: string, chunk_id = `c-${randomUUID()}`) => ({ chunk_id, content })
+
+describe('an analysis', () => {
+  test('of a chunk has its suggestion and its scores', async () => {
+    const given = chunk(BAD)
+    const { optimization, metrics } = await answer<{ optimization: Fields; metrics: Fields }>(
+      '/api/v1/chunks/analyze',
+      given,
+    )
+    const { id, created_at, ...told } = optimization
+    assert.match(String(id), /^[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/)
+    assert.equal(new Date(String(created_at)).toISOString(), created_at)
+    assert.deepEqual(told, {
+      chunk_id: given.chunk_id,
+      type: 'quality',
+      priority: 'medium',
+      title: 'Chunk quality needs improvement',
+      description: 'Quality score is 0.52, which is below the recommended threshold of 0.6',
+      suggested_action:
+        'Review and rewrite the chunk to improve clarity, coherence, and completeness',
+      related_chunks: [],
+      status: 'pending',
+    })
+    assert.equal(metrics['chunk_id'], given.chunk_id)
+    for (const name of ['quality', 'redundancy', 'size', 'similarity', 'overall']) {
+      const score = metrics[`${name}_score`]
+      assert.ok(typeof score === 'number' && score >= 0 && score <= 1, name)
+    }
+  })
+
+  test('of a good chunk says that nothing has to be done', async () => {
+    const { optimization } = await answer<{ optimization: Fields }>(
+      '/api/v1/chunks/analyze',
+      chunk(GOOD),
+    )
+    assert.deepEqual([optimization['type'], optimization['status']], ['info', 'applied'])
+    const one = await ask(`/api/v1/optimizations/${String(optimization['id'])}`)
+    assert.equal(one.status, 404)
+  })
+
+  test('of a document finds its copies, clusters them, and counts', async () => {
+    const chunks = [chunk(GOOD, 'a'), chunk(GOOD, 'b'), chunk('Something else entirely.', 'c')]
+    const document_id = `doc-${randomUUID()}`
+    const body = await answer<{
+      optimizations: Optimization[]
+      total: number
+      high_priority: number
+      clusters: unknown
+      truncated: boolean
+      metrics: Fields[]
+    }>('/api/v1/documents/analyze', { document_id, chunks })
+    assert.equal(body.total, body.optimizations.length)
+    const high = body.optimizations.filter(({ priority }) => priority === 'high')
+    assert.equal(body.high_priority, high.length)
+    assert.deepEqual(body.clusters, [{ keeper: 'a', duplicates: ['b'] }])
+    assert.equal(body.truncated, false)
+    assert.deepEqual(
+      body.metrics.map(({ chunk_id }) => chunk_id),
+      ['a', 'b', 'c'],
+    )
+    const similar = body.optimizations.filter(({ type }) => type === 'similarity')
+    assert.deepEqual(
+      similar.map(({ chunk_id, related_chunks }) => [chunk_id, related_chunks]),
+      [
+        ['a', ['b']],
+        ['b', ['a']],
+      ],
+    )
+    const options = { check_similarity: false, check_redundancy: false }
+    const without = await answer<{ optimizations: Optimization[] }>('/api/v1/documents/analyze', {
+      ...{ document_id, chunks, options },
+    })
+    assert.ok(without.optimizations.every(({ type }) => ['quality', 'size'].includes(type)))
+  })
+
+  test('of a document is a report for people too', async () => {
+    const response = await fetch(`${platform.url}/api/v1/documents/analyze`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'text/markdown' },
+      body: JSON.stringify({ document_id: 'a|b', chunks: [chunk(GOOD, 'a'), chunk(GOOD, 'b')] }),
+    })
+    assert.match(response.headers.get('content-type') ?? '', /^text\/markdown/)
+    assert.match(await response.text(), /^# Chunk report: a\\\|b\n[^]*\| a \| b \|\n/)
+  })
+
+  test('of a batch answers each item in its place, also those that it cannot take', async () => {
+    const items = [
+      chunk(BAD, 'one'),
+      { chunk_id: 'two' },
+      7,
+      chunk(GOOD, 'three'),
+      chunk('', 'one'),
+    ]
+    const body = await answer<{
+      results: Fields[]
+      processed: number
+      total: number
+      failed: number
+    }>('/api/v1/batch/analyze', { batch_id: 'b', items })
+    assert.deepEqual([body.processed, body.total, body.failed], [2, 5, 3])
+    assert.deepEqual(
+      body.results.map(({ item_id }) => item_id),
+      ['one', 'two', null, 'three', 'one'],
+    )
+    assert.deepEqual(body.results[1]?.['error'], {
+      error: 'Invalid request',
+      message: 'content is required',
+      details: { field: 'content', constraint: 'required' },
+    })
+    assert.equal((body.results[3]?.['optimization'] as Fields)['type'], 'info')
+    const none = await answer('/api/v1/batch/analyze', { batch_id: 'b', items: [] })
+    assert.deepEqual([none['processed'], none['total'], none['failed']], [0, 0, 0])
+  })
+
+  test('of 3,000 chunks is one event, in the object store, and is answered whole', async () => {
+    const text = (i: number) =>
+      Array.from({ length: 60 }, (_, k) => `w${(i * 7919 + k * 104_729) % 50_000}`).join(' ')
+    const chunks = Array.from({ length: 3_000 }, (_, i) => chunk(`${text(i)}.`, `c${i}`))
+    const { metrics } = await answer<{ metrics: Fields[] }>('/api/v1/documents/analyze', {
+      ...{ document_id: 'large', chunks },
+    })
+    assert.equal(metrics.length, 3_000)
+    const page = await answer<Page>('/api/v1/optimizations?document_id=large&per_page=1')
+    assert.ok(page.pagination.total > 0)
+  })
+
+  test('asked twice under one key is one analysis', async () => {
+    const headers = { 'idempotency-key': randomUUID() }
+    const json = chunk(BAD)
+    const one = await ask('/api/v1/chunks/analyze', { json, headers })
+    const two = await ask('/api/v1/chunks/analyze', { json, headers })
+    assert.deepEqual([one.status, two.status], [200, 200])
+    assert.deepEqual(one.body, two.body)
+  })
+})
+
+test('the similarity of two texts is what its counts say', async () => {
+  const { similarity_score, method, details } = await answer('/api/v1/similarity/calculate', {
+    content1: 'This is the first chunk content...',
+    content2: 'This is the second chunk content...',
+  })
+  assert.deepEqual([similarity_score, method], [0.714286, 'jaccard'])
+  const { intersection, union } = details as Fields
+  assert.deepEqual([intersection, union], [5, 7])
+})
+
+describe('a request that cannot be', () => {
+  const good = chunk(GOOD, 'a')
+  const refusals: [path: string, json: unknown, status: number, message: string, Fields?][] = [
+    [
+      'chunks',
+      { content: 'x' },
+      400,
+      'chunk_id is required',
+      { field: 'chunk_id', constraint: 'required' },
+    ],
+    ['chunks', { chunk_id: 'x' }, 400, 'content is required'],
+    [
+      'chunks',
+      { chunk_id: 1, content: 'x' },
+      400,
+      'chunk_id must be a string',
+      { field: 'chunk_id', constraint: 'type' },
+    ],
+    ['chunks', { chunk_id: '', content: 'x' }, 422, 'chunk_id must not be empty'],
+    [
+      'chunks',
+      { chunk_id: 'a\0', content: 'x' },
+      422,
+      'chunk_id must not contain control characters',
+    ],
+    [
+      'chunks',
+      { chunk_id: 'a'.repeat(257), content: 'x' },
+      422,
+      'chunk_id must not be longer than 256',
+    ],
+    ['chunks', [], 400, 'body must be an object'],
+    [
+      'documents',
+      { chunks: [] },
+      400,
+      'document_id is required',
+      { field: 'document_id', constraint: 'required' },
+    ],
+    ['documents', { document_id: 'd' }, 400, 'chunks is required'],
+    ['documents', { document_id: 'd', chunks: {} }, 400, 'chunks must be an array'],
+    [
+      'documents',
+      { document_id: 'd', chunks: [{ chunk_id: 'a' }] },
+      400,
+      'chunks.0.content is required',
+    ],
+    ['documents', { document_id: 'd', chunks: [good, good] }, 422, 'chunks.1.chunk_id comes twice'],
+    [
+      'documents',
+      { document_id: 'd', chunks: [], options: { check_size: 1 } },
+      400,
+      'options.check_size must be a boolean',
+    ],
+    [
+      'documents',
+      { document_id: 'd', chunks: [], options: { similarity_threshold: 2 } },
+      422,
+      'options.similarity_threshold must be <= 1',
+    ],
+    [
+      'batch',
+      { items: [] },
+      400,
+      'batch_id is required',
+      { field: 'batch_id', constraint: 'required' },
+    ],
+    ['batch', { batch_id: 'b' }, 400, 'items is required'],
+  ]
+  for (const [path, json, status, message, details] of refusals) {
+    test(`${path}: ${status} ${message}`, async () => {
+      const {
+        status: given,
+        body,
+        headers,
+      } = await ask(`/api/v1/${path}/analyze`, {
+        json,
+        headers: { 'x-request-id': 'req_123456' },
+      })
+      assert.equal(given, status, JSON.stringify(body))
+      assert.equal(body['message'], message)
+      assert.equal(body['error'], status === 400 ? 'Invalid request' : 'ValidationError')
+      assert.equal(body['code'], status === 400 ? 'InvalidRequest' : 'ValidationError')
+      assert.equal(body['request_id'], 'req_123456')
+      assert.equal(headers.get('x-request-id'), 'req_123456')
+      assert.match(headers.get('x-response-time') ?? '', /^\d+(\.\d+)?$/)
+      if (details !== undefined) assert.deepEqual(body['details'], details)
+    })
+  }
+
+  test('similarity names both texts where one is missing', async () => {
+    for (const json of [{}, { content1: 'x' }, { content1: '', content2: 'x' }]) {
+      const { status, body } = await ask('/api/v1/similarity/calculate', { json })
+      assert.equal(status, 400)
+      assert.equal(body['message'], 'content1 and content2 are required')
+    }
+    const { status } = await ask('/api/v1/similarity/calculate', {
+      json: { content1: 1, content2: 'x' },
+    })
+    assert.equal(status, 400)
+  })
+
+  test('a list that cannot be is refused, field by field', async () => {
+    const wrong: [query: string, status: number][] = [
+      ['page=x', 400],
+      ['page=0', 422],
+      ['per_page=101', 422],
+      ['sort_by=title', 422],
+      ['order=up', 422],
+      ['type=info', 422],
+      ['min_score=high', 400],
+      ['max_score=1.5', 422],
+      ['date_from=yesterday', 400],
+      ['date_to=2024-13-01', 422],
+    ]
+    for (const [query, status] of wrong) {
+      const answered = await ask(`/api/v1/optimizations?${query}`)
+      assert.equal(answered.status, status, query)
+      assert.equal((answered.body['details'] as Fields)['field'], query.split('=')[0])
+    }
+  })
+
+  test('what is not there is 404, and what is not JSON 400', async () => {
+    for (const id of ['x', randomUUID()]) {
+      const { status, body } = await ask(`/api/v1/optimizations/${id}`)
+      assert.deepEqual([status, body['error'], body['code']], [404, 'NotFound', 'NotFound'])
+    }
+    const response = await fetch(`${platform.url}/api/v1/chunks/analyze`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{',
+    })
+    assert.equal(response.status, 400)
+    assert.equal(((await response.json()) as Fields)['error'], 'Invalid request')
+  })
+})
+
+describe('suggestions', () => {
+  test('are listed for a document, filtered, sorted and paged', async () => {
+    const document_id = `doc-${randomUUID()}`
+    const chunks = [chunk(BAD, `${document_id}-a`), chunk(' ', `${document_id}-b`), chunk(GOOD)]
+    const { optimizations } = await answer<{ optimizations: Optimization[] }>(
+      '/api/v1/documents/analyze',
+      { document_id, chunks },
+    )
+    const list = (query: string) =>
+      answer<Page>(`/api/v1/optimizations?document_id=${document_id}&${query}`)
+    const all = await list('')
+    assert.equal(all.pagination.total, optimizations.length)
+    assert.deepEqual(
+      new Set(all.data.map(({ id }) => id)),
+      new Set(optimizations.map(({ id }) => id)),
+    )
+    const urgent = (await list('sort_by=priority')).data.map(({ priority }) => priority)
+    const rank = ['high', 'medium', 'low']
+    assert.deepEqual(
+      urgent,
+      urgent.toSorted((a, b) => rank.indexOf(a) - rank.indexOf(b)),
+    )
+    const scores = (await list('sort_by=overall_score&order=asc')).data.map(
+      (one) => one.overall_score!,
+    )
+    assert.deepEqual(
+      scores,
+      scores.toSorted((a, b) => a - b),
+    )
+    const sizes = await list('type=size&status=pending')
+    assert.ok(sizes.data.length > 0 && sizes.data.every(({ type }) => type === 'size'))
+    assert.equal(
+      (await list('max_score=0')).data.every((one) => one.overall_score === 0),
+      true,
+    )
+    assert.equal((await list('date_from=2999-01-01')).pagination.total, 0)
+    const { data, pagination } = await list('per_page=1&page=2')
+    assert.equal(data.length, 1)
+    assert.deepEqual(pagination, {
+      page: 2,
+      per_page: 1,
+      total: optimizations.length,
+      total_pages: optimizations.length,
+    })
+  })
+
+  test('that are ignored do not come back until the content changes', async () => {
+    const given = chunk(BAD)
+    const analyze = async (content: string) => {
+      const path = '/api/v1/chunks/analyze'
+      return (await answer<{ optimizations: Optimization[] }>(path, { ...given, content }))
+        .optimizations
+    }
+    const [first] = await analyze(BAD)
+    assert.equal(first?.type, 'quality')
+    const path = `/api/v1/optimizations/${first.id}`
+    const settled = await ask<Optimization>(path, { method: 'PATCH', json: { status: 'ignored' } })
+    assert.deepEqual([settled.status, settled.body.status], [200, 'ignored'])
+    assert.ok((await analyze(BAD)).every(({ type }) => type !== 'quality'))
+    assert.equal((await answer<Optimization>(path)).status, 'ignored')
+
+    const [changed] = await analyze(`${BAD} and more of it...`)
+    assert.deepEqual([changed?.type, changed?.status], ['quality', 'pending'])
+    assert.equal((await ask(path)).status, 404)
+    assert.ok((await analyze(BAD)).every(({ type }) => type !== 'quality'))
+  })
+
+  test('can be applied, and nothing else can be said of them', async () => {
+    const [first] = (
+      await answer<{ optimizations: Optimization[] }>('/api/v1/chunks/analyze', chunk(BAD))
+    ).optimizations
+    const path = `/api/v1/optimizations/${first?.id}`
+    const patch = (json: unknown) => ask(path, { method: 'PATCH', json })
+    assert.equal((await patch({ status: 'applied' })).body['status'], 'applied')
+    assert.equal((await patch({})).status, 400)
+    assert.equal((await patch({ status: 'pending' })).status, 422)
+  })
+})
+
+test('/ready says whether it is', async () => {
+  assert.deepEqual((await ask('/ready')).body, { ready: true })
+})

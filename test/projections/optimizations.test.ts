@@ -1,0 +1,135 @@
+/** Suggestions and what was decided of them, whatever the batches that they come in. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  chunkMessageId,
+  type AnalysedChunk,
+  type Optimization,
+  type SettledStatus,
+} from '#events/chunks.ts'
+import { subjects } from '#events/subjects.ts'
+import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'
+import { ignoredAmong } from '#projections/settlements.ts'
+import { openWorld, OWNER, said, startProcess, type Said, type World } from './fixture.ts'
+import { later } from './happenings.ts'
+
+type Found = readonly [chunk: string, hash: string, ...types: Optimization['type'][]]
+
+const idOf = (chunk: string, hash: string, type: string) => `${chunk}-${hash}-${type}`
+
+function analysed(step: number, ...found: Found[]): Said {
+  const created_at = later(step)
+  const chunks = found.map(([chunk_id, content_hash, ...types]): AnalysedChunk => ({
+    content_hash,
+    tokens: 1,
+    metrics: {
+      chunk_id,
+      ...{ quality_score: 0, redundancy_score: 0, size_score: 0, similarity_score: 0 },
+      overall_score: step / 100,
+    },
+    optimizations: types.map((type) => ({
+      id: idOf(chunk_id, content_hash, type),
+      ...{ chunk_id, type, created_at, status: 'pending', priority: 'low', title: `at ${step}` },
+      ...{ description: '', suggested_action: '', related_chunks: [] },
+    })),
+  }))
+  const id = chunkMessageId.completed(`a${step}`)
+  return {
+    subject: subjects.analysisCompleted('document'),
+    message: said(id, 'analysis.completed', `a${step}`, {
+      ...{ analysis_id: `a${step}`, owner: OWNER, kind: 'document', name: 'd', options: {} },
+      ...{ chunks, clusters: [], similarity_floor: 0, truncated: false, created_at },
+    }),
+  }
+}
+
+function settled(step: number, optimization_id: string, status: SettledStatus): Said {
+  const settled_at = later(step)
+  return {
+    subject: subjects.optimizationSettled(status),
+    message: said(chunkMessageId.settled(`s${step}`), 'optimization.settled', optimization_id, {
+      ...{ optimization_id, owner: OWNER, status, settled_at },
+    }),
+  }
+}
+
+const HAPPENED: readonly Said[] = [
+  analysed(1, ['a', '1', 'quality', 'size'], ['b', '1', 'size']),
+  analysed(2, ['a', '1', 'quality']),
+  settled(3, idOf('a', '1', 'quality'), 'ignored'),
+  analysed(4, ['a', '2', 'size'], ['c', '1', 'info']),
+  analysed(5, ['b', '1', 'quality']),
+  analysed(6, ['a', '1', 'size'], ['c', '1', 'redundancy']),
+  settled(7, idOf('b', '1', 'size'), 'applied'),
+  settled(8, idOf('b', '1', 'size'), 'ignored'),
+]
+
+async function rows(world: World): Promise<string[]> {
+  const order = { page: 1, perPage: 100, sortBy: 'created_at', order: 'asc' } as const
+  const { rows: found, total } = await pageOfOptimizations(world.db, OWNER, {}, order)
+  assert.equal(total, found.length)
+  return found.map(({ id, status, finding, overall_score }) =>
+    [id, status, finding.title, overall_score].join(' '),
+  )
+}
+
+test('the newest analysis of a chunk counts, in one batch as in many', async () => {
+  for (const size of [1, 2, 3, HAPPENED.length]) {
+    await using world = await openWorld()
+    await using running = world.project()
+    assert.ok(running)
+    for (let at = 0; at < HAPPENED.length; at += size) {
+      await world.say(HAPPENED.slice(at, at + size))
+      await world.projected()
+    }
+    assert.deepEqual(
+      await rows(world),
+      [
+        'b-1-size ignored at 1 0.01',
+        'b-1-quality pending at 5 0.05',
+        'a-1-size pending at 6 0.06',
+        'c-1-redundancy pending at 6 0.06',
+      ],
+      `${size} at a time`,
+    )
+    const ids = [idOf('a', '1', 'quality'), idOf('b', '1', 'size'), idOf('c', '1', 'redundancy')]
+    assert.deepEqual(await ignoredAmong(world.db, ids), new Set(ids.slice(0, 2)))
+  }
+})
+
+test('nobody sees what is somebody else’s', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  await world.say([analysed(1, ['a', '1', 'size'])])
+  await world.projected()
+  const id = idOf('a', '1', 'size')
+  assert.equal((await findOptimization(world.db, OWNER, id))?.id, id)
+  assert.equal(await findOptimization(world.db, 'eve', id), undefined)
+})
+
+test('a rebuild makes the same of them, and keeps what the log has let go of', async () => {
+  await using world = await openWorld()
+  {
+    await using running = world.project()
+    assert.ok(running)
+    await world.say(HAPPENED)
+    await world.projected()
+  }
+  // As if it had been found long ago.
+  const old = idOf('b', '1', 'quality')
+  const created_at = '2020-01-01T00:00:00.000Z'
+  await world.db.updateTable('optimizations').set({ created_at }).where('id', '=', old).execute()
+  await world.bus.jsm.streams.deleteMessage('EVENTS', 5)
+  const before = await rows(world)
+  await world.db.deleteFrom('settlements').execute()
+  await world.db.deleteFrom('optimizations').where('id', '<>', old).execute()
+  await using rebuilding = startProcess(
+    'apps/projector/rebuild.ts',
+    world.nats.url,
+    world.database.url,
+  )
+  await rebuilding.logged('rebuilt')
+  await rebuilding.logged('stopped')
+  assert.deepEqual(await rows(world), before)
+})
