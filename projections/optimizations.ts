@@ -72,9 +72,10 @@ export function applyToOptimizations(
       seen.found.clear()
       Object.assign(seen, { content_hash, changed: true })
     }
-    for (const { id, created_at, status: _status, ...finding } of optimizations) {
+    for (const { id, created_at, status, ...finding } of optimizations) {
       const { type, priority } = finding
-      if (type === 'info') continue
+      // That all is well is no suggestion.
+      if (status !== 'pending') continue
       seen.found.add(id)
       found.set(id, {
         ...{ id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score },

@@ -1,11 +1,10 @@
-/** The chunk API: what it answers, what it refuses and in which words, and what stays of an analysis. */
+/** The chunk API: what it answers, and what stays of an analysis. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { fetchJson, type JsonRequest } from '../support/fetch-json.ts'
+import type { JsonRequest } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
-
-type Fields = Readonly<Record<string, unknown>>
+import { chunk, ChunksApi, SAMPLE as BAD, WHOLE as GOOD, type Fields } from './chunks-api.ts'
 
 interface Optimization {
   readonly id: string
@@ -23,28 +22,18 @@ interface Page {
   readonly pagination: Readonly<Record<'page' | 'per_page' | 'total' | 'total_pages', number>>
 }
 
-const GOOD =
-  'The harvest mouse builds its nest high among the stalks of wheat. It weaves the living blades together, so that the nest stays green and hidden. When the corn is cut the mouse moves to the hedge, where it spends the winter below the roots. Owls, weasels and cats hunt it at night, and a wet spring takes more of the young than they do.'
-const BAD = 'This is a sample chunk content...'
-
 let platform: TestPlatform
+let api: ChunksApi
 before(async () => {
   platform = await startPlatform({
     env: { RATE_LIMITS: 'off', MAX_BODY_BYTES: String(32 * 1024 ** 2) },
   })
+  api = new ChunksApi(platform.url)
 })
 after(() => platform.stop())
 
-const ask = <T = Fields>(path: string, request: JsonRequest = {}) =>
-  fetchJson<T>(`${platform.url}${path}`, request)
-
-async function answer<T = Fields>(path: string, json?: unknown): Promise<T> {
-  const { status, body } = await ask<T>(path, json === undefined ? {} : { json })
-  assert.equal(status, 200, JSON.stringify(body))
-  return body
-}
-
-const chunk = (content: string, chunk_id = `c-${randomUUID()}`) => ({ chunk_id, content })
+const answer = <T = Fields>(path: string, json?: unknown) => api.answer<T>(path, json)
+const ask = <T = Fields>(path: string, request?: JsonRequest) => api.ask<T>(path, request)
 
 describe('an analysis', () => {
   test('of a chunk has its suggestion and its scores', async () => {
@@ -188,143 +177,6 @@ test('the similarity of two texts is what its counts say', async () => {
   assert.deepEqual([similarity_score, method], [0.714286, 'jaccard'])
   const { intersection, union } = details as Fields
   assert.deepEqual([intersection, union], [5, 7])
-})
-
-describe('a request that cannot be', () => {
-  const good = chunk(GOOD, 'a')
-  const refusals: [path: string, json: unknown, status: number, message: string, Fields?][] = [
-    [
-      'chunks',
-      { content: 'x' },
-      400,
-      'chunk_id is required',
-      { field: 'chunk_id', constraint: 'required' },
-    ],
-    ['chunks', { chunk_id: 'x' }, 400, 'content is required'],
-    [
-      'chunks',
-      { chunk_id: 1, content: 'x' },
-      400,
-      'chunk_id must be a string',
-      { field: 'chunk_id', constraint: 'type' },
-    ],
-    ['chunks', { chunk_id: '', content: 'x' }, 422, 'chunk_id must not be empty'],
-    [
-      'chunks',
-      { chunk_id: 'a\0', content: 'x' },
-      422,
-      'chunk_id must not contain control characters',
-    ],
-    [
-      'chunks',
-      { chunk_id: 'a'.repeat(257), content: 'x' },
-      422,
-      'chunk_id must not be longer than 256',
-    ],
-    ['chunks', [], 400, 'body must be an object'],
-    [
-      'documents',
-      { chunks: [] },
-      400,
-      'document_id is required',
-      { field: 'document_id', constraint: 'required' },
-    ],
-    ['documents', { document_id: 'd' }, 400, 'chunks is required'],
-    ['documents', { document_id: 'd', chunks: {} }, 400, 'chunks must be an array'],
-    [
-      'documents',
-      { document_id: 'd', chunks: [{ chunk_id: 'a' }] },
-      400,
-      'chunks.0.content is required',
-    ],
-    ['documents', { document_id: 'd', chunks: [good, good] }, 422, 'chunks.1.chunk_id comes twice'],
-    [
-      'documents',
-      { document_id: 'd', chunks: [], options: { check_size: 1 } },
-      400,
-      'options.check_size must be a boolean',
-    ],
-    [
-      'documents',
-      { document_id: 'd', chunks: [], options: { similarity_threshold: 2 } },
-      422,
-      'options.similarity_threshold must be <= 1',
-    ],
-    [
-      'batch',
-      { items: [] },
-      400,
-      'batch_id is required',
-      { field: 'batch_id', constraint: 'required' },
-    ],
-    ['batch', { batch_id: 'b' }, 400, 'items is required'],
-  ]
-  for (const [path, json, status, message, details] of refusals) {
-    test(`${path}: ${status} ${message}`, async () => {
-      const {
-        status: given,
-        body,
-        headers,
-      } = await ask(`/api/v1/${path}/analyze`, {
-        json,
-        headers: { 'x-request-id': 'req_123456' },
-      })
-      assert.equal(given, status, JSON.stringify(body))
-      assert.equal(body['message'], message)
-      assert.equal(body['error'], status === 400 ? 'Invalid request' : 'ValidationError')
-      assert.equal(body['code'], status === 400 ? 'InvalidRequest' : 'ValidationError')
-      assert.equal(body['request_id'], 'req_123456')
-      assert.equal(headers.get('x-request-id'), 'req_123456')
-      assert.match(headers.get('x-response-time') ?? '', /^\d+(\.\d+)?$/)
-      if (details !== undefined) assert.deepEqual(body['details'], details)
-    })
-  }
-
-  test('similarity names both texts where one is missing', async () => {
-    for (const json of [{}, { content1: 'x' }, { content1: '', content2: 'x' }]) {
-      const { status, body } = await ask('/api/v1/similarity/calculate', { json })
-      assert.equal(status, 400)
-      assert.equal(body['message'], 'content1 and content2 are required')
-    }
-    const { status } = await ask('/api/v1/similarity/calculate', {
-      json: { content1: 1, content2: 'x' },
-    })
-    assert.equal(status, 400)
-  })
-
-  test('a list that cannot be is refused, field by field', async () => {
-    const wrong: [query: string, status: number][] = [
-      ['page=x', 400],
-      ['page=0', 422],
-      ['per_page=101', 422],
-      ['sort_by=title', 422],
-      ['order=up', 422],
-      ['type=info', 422],
-      ['min_score=high', 400],
-      ['max_score=1.5', 422],
-      ['date_from=yesterday', 400],
-      ['date_to=2024-13-01', 422],
-    ]
-    for (const [query, status] of wrong) {
-      const answered = await ask(`/api/v1/optimizations?${query}`)
-      assert.equal(answered.status, status, query)
-      assert.equal((answered.body['details'] as Fields)['field'], query.split('=')[0])
-    }
-  })
-
-  test('what is not there is 404, and what is not JSON 400', async () => {
-    for (const id of ['x', randomUUID()]) {
-      const { status, body } = await ask(`/api/v1/optimizations/${id}`)
-      assert.deepEqual([status, body['error'], body['code']], [404, 'NotFound', 'NotFound'])
-    }
-    const response = await fetch(`${platform.url}/api/v1/chunks/analyze`, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: '{',
-    })
-    assert.equal(response.status, 400)
-    assert.equal(((await response.json()) as Fields)['error'], 'Invalid request')
-  })
 })
 
 describe('suggestions', () => {

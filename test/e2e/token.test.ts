@@ -64,7 +64,7 @@ test('what is missing or of another kind is told field by field', async () => {
   for (const [json, field, constraint] of cases) {
     const { status, body } = await api.ask<Record<string, unknown>>('/api/v1/auth/token', { json })
     assert.equal(status, 400, JSON.stringify(json))
-    assert.deepEqual(Object.keys(body), ['error', 'message', 'details', 'request_id'])
+    assert.deepEqual(Object.keys(body), ['error', 'code', 'message', 'details', 'request_id'])
     assert.equal(body['error'], 'Invalid request')
     assert.deepEqual(body['details'], { field, constraint })
     assert.ok(String(body['message']).startsWith(field))
@@ -85,7 +85,7 @@ test('a wrong password, a stranger and a deleted user are one and the same', asy
     ['key:abc', PASSWORD],
   ]) {
     const { status, headers, body } = await api.askToken<Record<string, unknown>>(name, password)
-    assert.deepEqual(Object.keys(body), ['error', 'message', 'request_id'])
+    assert.deepEqual(Object.keys(body), ['error', 'code', 'message', 'request_id'])
     assert.ok(headers.get('www-authenticate'))
     answers.push({ status, error: body['error'], message: body['message'] })
   }
@@ -96,13 +96,13 @@ test('a wrong password, a stranger and a deleted user are one and the same', asy
 test('other requests are refused in the same words', async () => {
   const path = `${platform.url}/api/v1/auth/token`
   const cases: [RequestInit, number, string][] = [
-    [{ method: 'GET' }, 405, 'Method not allowed'],
+    [{ method: 'GET' }, 405, 'MethodNotAllowed'],
     [{ method: 'POST', body: '{' }, 400, 'Invalid request'],
-    [{ method: 'POST', body: JSON.stringify('x'.repeat(9_000)) }, 413, 'Payload too large'],
+    [{ method: 'POST', body: JSON.stringify('x'.repeat(9_000)) }, 413, 'PayloadTooLarge'],
     [
       { method: 'POST', body: '{}', headers: { 'content-type': 'text/plain' } },
       415,
-      'Unsupported media type',
+      'UnsupportedMediaType',
     ],
   ]
   for (const [init, status, error] of cases) {
@@ -141,7 +141,7 @@ test('the sixth failure of an account within a minute is one too many, the right
   for (const password of ['wrong', ADMIN_PASSWORD]) {
     const { status, headers, body } = await ask('admin', password)
     assert.equal(status, 429)
-    assert.deepEqual(Object.keys(body), ['error', 'message', 'retry_after', 'request_id'])
+    assert.deepEqual(Object.keys(body), ['error', 'code', 'message', 'retry_after', 'request_id'])
     assert.equal(body['error'], 'RateLimitExceeded')
     const retryAfter = Number(headers.get('retry-after'))
     assert.ok(retryAfter >= 1 && retryAfter <= 60)

@@ -29,7 +29,8 @@ function analysed(step: number, ...found: Found[]): Said {
     },
     optimizations: types.map((type) => ({
       id: idOf(chunk_id, content_hash, type),
-      ...{ chunk_id, type, created_at, status: 'pending', priority: 'low', title: `at ${step}` },
+      ...{ chunk_id, type, created_at, priority: 'low', title: `at ${step}` },
+      status: type === 'info' ? 'applied' : 'pending',
       ...{ description: '', suggested_action: '', related_chunks: [] },
     })),
   }))

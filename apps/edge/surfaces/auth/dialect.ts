@@ -31,6 +31,7 @@ export const authDialect: Dialect = {
 const EXAMPLES: Readonly<Record<number, string>> = {
   400: 'Invalid request',
   500: 'Internal server error',
+  503: 'Service unavailable',
 }
 
 const NAMES: Readonly<Record<number, string>> = {
