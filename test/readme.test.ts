@@ -120,6 +120,26 @@ test('a session is initialized, executed and shown', async () => {
   assert.deepEqual([session?.['status'], session?.['execution_count']], ['active', 1])
 })
 
+test('what is sent twice with one Idempotency-Key is one job', async () => {
+  const block = askedOf(platform.url, readme.take('Idempotency-Key: order-17'))
+  const [[first], [again]] = [await pasted(block), await pasted(block)]
+  assert.equal(first?.success, true)
+  assert.equal(again?.data['id'], first.data['id'])
+})
+
+test('a job tells why it is what it is', async () => {
+  const [answer] = await ask('/jobs/2/explain')
+  const { summary, chain } = answer?.data ?? {}
+  assert.equal(typeof summary, 'string')
+  assert.ok((chain as unknown[]).length > 0)
+})
+
+test('there are no dead letters so far', async () => {
+  const block = readme.take('curl -s http://127.0.0.1:8000/api/v1/dead-letters')
+  const listed: unknown = JSON.parse(await terminal.paste(askedOf(platform.url, block)))
+  assert.deepEqual(listed, { dead_letters: [], next: null })
+})
+
 test('the key and a token that are made at the first start open the door', async () => {
   const atHome = (part: string) => readme.take(part).replaceAll('.sluice', home)
   for (const block of [atHome('api.key'), atHome('jwt.secret')]) {
