@@ -3,7 +3,7 @@
  *
  * Invariants:
  * 1. A key is made once and revoked once; nothing else ever happens to it, so neither its scopes nor
- *    its owner can change.
+ *    its owner can change. Of tries to make it, each with a secret of its own, one succeeds.
  * 2. Another owner's key is as unknown as one that never was.
  */
 import { causedBy, envelope, type Said } from '#events/envelope.ts'
@@ -26,8 +26,7 @@ export function decideApiKey(
   const saying = { ...said, cause: causedBy(command) }
   switch (command.type) {
     case 'key.create': {
-      if (newest !== undefined)
-        throw new Problem('INTERNAL', `key id ${key_id} was given out twice`)
+      if (newest !== undefined) throw secretLost(key_id)
       const { username, name, scopes, last_four, secret_hash, expires_at } = command.data
       const given = { key_id, owner, username, name, scopes, last_four, secret_hash, expires_at }
       const data: ApiKey = { ...given, created_at: said.time }
@@ -42,6 +41,14 @@ export function decideApiKey(
       return envelope(saying, { id, type: 'key.revoked', subject: key_id, data })
     }
   }
+}
+
+/** Whoever made it died before anybody was told its secret. */
+function secretLost(key_id: string): Problem {
+  const message =
+    `The key ${key_id} was made, but its secret was never shown: revoke it, and ask again with ` +
+    'another Idempotency-Key.'
+  return new Problem('CONFLICT', message, { field: 'Idempotency-Key', key_id })
 }
 
 export function keyNotFound(keyId: string): Problem {

@@ -31,6 +31,7 @@ export type KeyAnswered = Envelope<
   Fingerprinted & {
     readonly status: number
     readonly headers: Readonly<Record<string, string>>
+    /** Sealed, where it is secret. */
     readonly body: string | null
   }
 >

@@ -103,7 +103,7 @@ async function serve(main: Main): Promise<void> {
     trustedProxies: config.trustedProxies,
   })
   const keys = new KeyLog({ bus, payloads, appender: newAppender() })
-  const once = createOnce({ keys, room, maxBodyBytes, log })
+  const once = createOnce({ keys, room, maxBodyBytes, pepper, log })
   const routing = { app, telemetry, log, admission, guard, once }
   const router = new Router({ ...routing, dialect })
   functionRoutes(router, {
@@ -125,7 +125,7 @@ async function serve(main: Main): Promise<void> {
   lambda.close()
   mountChunks(routing, { bus, payloads, send, queries, maxBodyBytes })
   mountAccounts(routing, {
-    ...{ send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
+    ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
   })
   const operations = new Router({ ...routing, dialect: operationsDialect })

@@ -41,7 +41,7 @@ describe('a key', () => {
     assert.equal(created.type, 'key.created')
     assert.deepEqual(created.data, { ...input, created_at: said.time })
     assert.equal(decideApiKey(create(), created, said), undefined)
-    assert.throws(() => decideApiKey(create('other'), created, said), refused('INTERNAL'))
+    assert.throws(() => decideApiKey(create('other'), created, said), refused('CONFLICT'))
   })
 
   it('is revoked once, however often it is asked', () => {

@@ -25,8 +25,10 @@ export function parseKey(presented: string): KeyParts | undefined {
 
 export const isKeyId = (text: string) => /^[0-9A-Za-z]{12}$/.test(text)
 
-export function newKey(): KeyParts & { readonly key: string } {
-  const id = Array.from({ length: ID_LENGTH }, () => BASE62[randomInt(BASE62.length)]).join('')
+export const newKeyId = () =>
+  Array.from({ length: ID_LENGTH }, () => BASE62[randomInt(BASE62.length)]).join('')
+
+export function newKey(id = newKeyId()): KeyParts & { readonly key: string } {
   const secret = randomBytes(SECRET_BYTES).toString('base64url')
   const body = `${PREFIX}_${id}_${secret}`
   return { id, secret, key: `${body}_${checksumOf(body)}` }

@@ -13,8 +13,11 @@ export interface RouteAccess {
   /** Wants credentials even where an instance is open. */
   readonly closed?: true
   readonly limit?: LimitName
-  /** It makes something, and with an Idempotency-Key it does so once. */
-  readonly creates?: true
+  /**
+   * It makes something, and with an Idempotency-Key it does so once; `secret`: neither what is asked
+   * nor the answer may be kept in clear for that.
+   */
+  readonly creates?: true | 'secret'
 }
 
 /** A handler narrows it to the function's own runtime (`requireExecute`). */
@@ -68,11 +71,11 @@ export const ROUTES = {
 
   'POST /api/v1/auth/token': { scopes: [] },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },
-  'POST /api/v1/users': { scopes: ADMIN, closed: true },
+  'POST /api/v1/users': { scopes: ADMIN, closed: true, creates: 'secret' },
   'PATCH /api/v1/users/:username': { scopes: ADMIN, closed: true },
   'DELETE /api/v1/users/:username': { scopes: ADMIN, closed: true },
   'GET /api/v1/keys': { scopes: KEYS, closed: true },
-  'POST /api/v1/keys': { scopes: KEYS, closed: true },
+  'POST /api/v1/keys': { scopes: KEYS, closed: true, creates: 'secret' },
   'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
 
   'GET /api/v1/dead-letters': { scopes: ADMIN },

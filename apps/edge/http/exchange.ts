@@ -176,9 +176,11 @@ export class Router {
         },
         effect: NEW_EFFECT,
       }
-      const isKeyed = access.creates === true && 'idempotency-key' in incoming.headers
+      const { creates } = access
+      const isKeyed = creates !== undefined && 'idempotency-key' in incoming.headers
+      const render = (problem: Problem) => dialect.render(problem, requestId, about)
       answer = isKeyed
-        ? await once(exchange, handle, (problem) => dialect.render(problem, requestId, about))
+        ? await once(exchange, handle, { isSecret: creates === 'secret', render })
         : await handle(exchange)
     } catch (error) {
       const problem = asProblem(error)

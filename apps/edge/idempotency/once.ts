@@ -17,8 +17,9 @@ import { readAhead } from '../http/body.ts'
 import { asProblem, type Answer, type Exchange, type Handle } from '../http/exchange.ts'
 import type { LogRoom } from '../log-room.ts'
 import { HeldKey, KeyInProgress } from './held-key.ts'
+import { inClear, keepSecret } from './keeping.ts'
 import type { KeyLog } from './key-log.ts'
-import { digestOf, fingerprintOf, KEY_HEADER, parseKey } from './request.ts'
+import { digestOf, KEY_HEADER, parseKey } from './request.ts'
 
 /** The request itself is to be mended, or sent by somebody else. */
 const ABOUT_THE_REQUEST: ReadonlySet<ProblemCode> = new Set([
@@ -36,27 +37,37 @@ export interface OnceOptions {
   readonly keys: KeyLog
   readonly room: LogRoom
   readonly maxBodyBytes: number
+  /** Undefined: nothing secret can be kept here. */
+  readonly pepper: string | undefined
   readonly log: Log
 }
 
-/** Answers a request that carries a key; `render` says how its surface tells a problem. */
-export type AnswerOnce = (
-  exchange: Exchange,
-  handle: Handle,
-  render: (problem: Problem) => Answer,
-) => Promise<Answer>
+export interface Telling {
+  /** Of what must not be read on the log. */
+  readonly isSecret: boolean
+  /** How its surface tells a problem. */
+  readonly render: (problem: Problem) => Answer
+}
+
+/** Answers a request that carries a key. */
+export type AnswerOnce = (exchange: Exchange, handle: Handle, telling: Telling) => Promise<Answer>
 
 export function createOnce(options: OnceOptions): AnswerOnce {
-  const { log, maxBodyBytes, room } = options
+  const { log, maxBodyBytes, room, pepper } = options
+  const secretly = pepper === undefined ? undefined : keepSecret(pepper)
 
-  return async (exchange, handle, render) => {
+  return async (exchange, handle, { isSecret, render }) => {
     const { incoming, principal, requestId } = exchange
     const key = parseKey(exchange.header(KEY_HEADER) ?? '')
-    const fingerprint = fingerprintOf(incoming, await readAhead(incoming, maxBodyBytes))
+    const keeping = isSecret ? secretly : inClear
+    if (keeping === undefined) throw nothingSecretHere()
+    const fingerprint = keeping.fingerprint(exchange, await readAhead(incoming, maxBodyBytes))
     room.require([KEYS])
     const digest = digestOf(principal.owner, key)
+    const sealed = ({ body, ...rest }: Answer): Answer =>
+      body === undefined ? rest : { ...rest, body: keeping.seal(body, digest) }
     const taken = await take(exchange, digest, fingerprint, options)
-    if (!(taken instanceof HeldKey)) return replay(taken)
+    if (!(taken instanceof HeldKey)) return replay(taken, (kept) => keeping.open(kept, digest))
     using held = taken
     const unlessLost = async (saying: Promise<void>) => {
       try {
@@ -70,25 +81,21 @@ export function createOnce(options: OnceOptions): AnswerOnce {
       answer = await handle({ ...exchange, effect: held })
     } catch (error) {
       const problem = asProblem(error)
-      await unlessLost(settle(held, problem, render))
+      await unlessLost(settle(held, problem, () => sealed(render(problem))))
       throw problem
     }
-    await unlessLost(held.answered(answer))
+    await unlessLost(held.answered(sealed(answer)))
     return answer
   }
 }
 
-async function settle(
-  held: HeldKey,
-  problem: Problem,
-  render: (problem: Problem) => Answer,
-): Promise<void> {
+async function settle(held: HeldKey, problem: Problem, rendered: () => Answer): Promise<void> {
   const { code, retryable } = problem
   if (held.before === undefined && (!held.mayHaveBegun || ABOUT_THE_REQUEST.has(code))) {
     return held.release()
   }
   if (retryable || code === 'INTERNAL' || problem instanceof KeyInProgress) return held.handOn()
-  return held.answered(render(problem))
+  return held.answered(rendered())
 }
 
 async function take(
@@ -114,9 +121,17 @@ async function take(
   }
 }
 
-function replay({ status, headers, body }: KeyAnswered['data']): Answer {
+function replay(
+  { status, headers, body }: KeyAnswered['data'],
+  open: (kept: string) => string,
+): Answer {
   const told = { ...headers, 'idempotency-replayed': 'true' }
-  return { status, headers: told, ...(body !== null && { body }) }
+  return { status, headers: told, ...(body !== null && { body: open(body) }) }
+}
+
+function nothingSecretHere(): Problem {
+  const message = 'No API_KEY_PEPPER is set here, so this answer cannot be kept for a key.'
+  return new Problem('UNAVAILABLE', message, { field: 'Idempotency-Key' })
 }
 
 function keyReused(): Problem {

@@ -3,7 +3,7 @@
  * asks.
  * Source: draft-ietf-httpapi-idempotency-key-header; RFC 8941 (strings).
  */
-import { createHash } from 'node:crypto'
+import { createHash, type Hash, type Hmac } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { canonicalJson } from '#domain/canonical-json.ts'
 import { Problem } from '#domain/problem.ts'
@@ -32,14 +32,16 @@ export function digestOf(owner: string, key: string): string {
     .digest('base64url')
 }
 
-export function fingerprintOf(incoming: IncomingMessage, body: Buffer): string {
-  const { method = '', url = '', headers } = incoming
+/** `hash` may know of more already. */
+export function fingerprintOf(
+  { method = '', url = '', headers }: IncomingMessage,
+  body: Buffer,
+  hash: Hash | Hmac = createHash('sha256'),
+): string {
   const relevant = RELEVANT_HEADERS.map((name) => headers[name] ?? null)
-  return createHash('sha256')
-    .update(JSON.stringify([method, url, relevant]))
-    .update('\n')
-    .update(canonical(body))
-    .digest('base64url')
+  hash.update(`${JSON.stringify([method, url, relevant])}\n`)
+  hash.update(canonical(body))
+  return hash.digest('base64url')
 }
 
 /** JSON says the same in any order of its keys; what is no JSON is taken as it is. */

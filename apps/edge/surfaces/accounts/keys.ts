@@ -6,7 +6,7 @@ import { Problem } from '#domain/problem.ts'
 import { apiKeyMessageId, type CreateApiKey, type RevokeApiKey } from '#events/api-keys.ts'
 import { pageOfKeys, type ApiKeyRow } from '#projections/api-keys.ts'
 import type { ApiKeys } from '../../access/api-keys.ts'
-import { hashSecret, isKeyId, newKey } from '../../access/key-format.ts'
+import { hashSecret, isKeyId, newKey, newKeyId } from '../../access/key-format.ts'
 import { covers, type Principal, type Scope } from '../../access/principal.ts'
 import type { Users } from '../../access/users.ts'
 import type { SendCommand } from '../../commands.ts'
@@ -49,14 +49,15 @@ export interface KeyRoutesOptions {
 export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
   const { send, keys, queries, pepper } = options
 
-  router.on('POST /api/v1/keys', async ({ incoming, cause, principal }) => {
+  router.on('POST /api/v1/keys', async ({ incoming, cause, effect, principal }) => {
     const body = validNewKey(await readJson(incoming, BODY_BYTES_MAX))
     const { name, scopes } = body
     const expires_at = expiryOf(body.expires_at)
     requireOwn(principal, scopes)
     const username = makerOf(principal, options)
     if (pepper === undefined) throw new Problem('UNAVAILABLE', 'No API_KEY_PEPPER is set here.')
-    const { id: key_id, secret, key } = newKey()
+    const key_id = await effect.newId({ take: newKeyId })
+    const { secret, key } = newKey(key_id)
     const data: Omit<CreateApiKey['data'], 'deadline'> = {
       key_id,
       owner: principal.owner,
@@ -68,7 +69,8 @@ export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
       expires_at,
     }
     const type: CreateApiKey['type'] = 'key.create'
-    const id = apiKeyMessageId.command(type, key_id)
+    // Each try has a secret of its own, so each is a command of its own: one of them is decided.
+    const id = apiKeyMessageId.command(type, randomUUID())
     await send({ type, id, subject: key_id, data, known: 'keys' }, cause)
     const answer = { id: key_id, key, name, scopes, last_four: data.last_four, expires_at }
     return shown(201, answer, { location: `/api/v1/keys/${key_id}` })

@@ -7,9 +7,10 @@ import { authDialect } from '../auth/dialect.ts'
 import { tokenRoute, type TokenRouteOptions } from '../auth/token.ts'
 import { operationsDialect } from '../operations/dialect.ts'
 import { keyRoutes, type KeyRoutesOptions } from './keys.ts'
-import { userRoutes } from './users.ts'
+import { userRoutes, type UserRoutesOptions } from './users.ts'
 
 export type AccountsOptions = KeyRoutesOptions &
+  Omit<UserRoutesOptions, 'hashing'> &
   Omit<TokenRouteOptions, 'signIn'> & { readonly limiter: Limiter }
 
 export function mountAccounts(

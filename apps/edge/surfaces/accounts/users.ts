@@ -10,12 +10,18 @@ import {
   type CreateUser,
   type DeleteUser,
   type UserCommand,
+  type UserCreated,
 } from '#events/users.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
+import { subjects } from '#events/subjects.ts'
 import { pageOfUsers, type UserRow } from '#projections/users.ts'
 import { isPasswordLength, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN } from '#runtime/passwords.ts'
 import type { Hashing } from '../../access/hashing.ts'
 import { SCOPES } from '../../access/principal.ts'
 import type { Users } from '../../access/users.ts'
+import type { Agreement } from '../../agreement.ts'
 import type { SendCommand } from '../../commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'
@@ -54,6 +60,9 @@ export interface UserRoutesOptions {
   readonly users: Users
   readonly hashing: Hashing
   readonly queries: Queries
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly agreement: Agreement
 }
 
 type DataOf<Command extends UserCommand> = Omit<Command['data'], 'deadline'>
@@ -65,17 +74,23 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     type: Command['type'],
     data: DataOf<Command>,
     cause: Cause,
+    id = userMessageId.command(type, randomUUID()),
   ): Promise<void> => {
-    const id = userMessageId.command(type, randomUUID())
-    const asked = { type, id, subject: data.username, data, known: 'users' as const }
+    const messageId = userMessageId.command(type, randomUUID())
+    const asked = { type, id, messageId, subject: data.username, data, known: 'users' as const }
     await options.send(asked, cause)
   }
 
-  router.on('POST /api/v1/users', async ({ incoming, cause }) => {
+  router.on('POST /api/v1/users', async ({ incoming, cause, effect }) => {
     const body = validNewUser(await readJson(incoming, BODY_BYTES_MAX))
     const { username, password, scopes, owner = username } = body
     const password_hash = await hashed(password, hashing)
-    await decide<CreateUser>('user.create', { username, owner, scopes, password_hash }, cause)
+    const type: CreateUser['type'] = 'user.create'
+    // A name may be given again, a creation is done once: it has an id beside the name.
+    const id = userMessageId.command(type, await effect.newId({ take: () => randomUUID() }))
+    if (effect.before === undefined || !(await isDone(id, username, options))) {
+      await decide<CreateUser>(type, { username, owner, scopes, password_hash }, cause, id)
+    }
     return shown(201, current(users, username), { location: `/api/v1/users/${username}` })
   })
 
@@ -102,6 +117,19 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     await decide<DeleteUser>('user.delete', { username: nameIn(param('username')) }, cause)
     return { status: 204 }
   })
+}
+
+/** Whether the log has the user that this command makes, whatever has become of them since. */
+async function isDone(
+  commandId: string,
+  username: string,
+  { bus, payloads, agreement }: UserRoutesOptions,
+): Promise<boolean> {
+  const on = { last_by_subj: subjects.userEvent(username, 'created') }
+  const created = await readEvent<UserCreated>(bus, payloads, on)
+  if (created?.event.causationid !== commandId) return false
+  await agreement.settled('users', created.seq)
+  return true
 }
 
 function nameIn(path: string): string {
