@@ -151,6 +151,7 @@ const WRONG_BODIES: readonly [string, number, string, Raw][] = [
   ['two values', 400, 'INVALID_JSON', { body: '{} {}' }],
   ['NaN', 400, 'INVALID_JSON', { body: '{"n":NaN}' }],
   ['a number that no double holds', 400, 'INVALID_JSON', { body: '{"n":1e400}' }],
+  ['one with many digits', 400, 'INVALID_JSON', { body: `{"n":1${'0'.repeat(210)}e99}` }],
   ['invalid UTF-8', 400, 'INVALID_JSON', { body: Uint8Array.of(0x22, 0xff, 0x22) }],
   ['blanks', 400, 'INVALID_JSON', { body: '  ' }],
   ['too deep a body', 400, 'INVALID_REQUEST', { body: deep }],

@@ -11,8 +11,8 @@ import type { Json } from '#events/jobs.ts'
 const DEPTH_MAX = 512
 const DISCARD_BYTES_MAX = 64 * 1024 ** 2
 const DISCARD_WITHIN_MS = 2_000
-/** Only such digits can be a number that no double holds. */
-const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{309}/
+/** Only such digits can be a number that no double holds: an exponent from 100, or 210 with less. */
+const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{210}/
 
 export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Json> {
   return parseJson(await readText(incoming, maxBytes))
