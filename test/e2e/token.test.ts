@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { fetchJson } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
 import { AccountsApi, freshUser, PASSWORD } from './accounts-api.ts'
 
 const ADMIN_PASSWORD = 'an admin’s own password'
@@ -112,6 +113,19 @@ test('other requests are refused in the same words', async () => {
     assert.equal(body['error'], error)
     assert.equal(body['request_id'], response.headers.get('x-request-id'))
   }
+})
+
+test('a password in a body that does not parse is in no log', async () => {
+  const requestId = 'not-understood'
+  const { status } = await fetch(`${platform.url}/api/v1/auth/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'x-request-id': requestId },
+    body: '{"username":"admin","password":hunter2}',
+  })
+  assert.equal(status, 400)
+  const line = await until(() => platform.lines.find((said) => said.includes(requestId)))
+  assert.match(line, /"code":"INVALID_JSON"/)
+  assert.ok(platform.lines.every((said) => !said.includes('hunter')))
 })
 
 test('more at once than can wait are told to come back', async () => {

@@ -202,7 +202,9 @@ export class Router {
 
   #report(problem: Problem, requestId: string, path: string): void {
     const { log } = this.#options
-    const { code, message, cause } = problem
+    const { code, cause } = problem
+    // What does not parse is quoted, and may be a password.
+    const message = code === 'INVALID_JSON' ? undefined : problem.message
     const fields = { requestId, path, code, message }
     if (code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
     else if (code === 'UNAUTHORIZED') log.info('request_refused', { ...fields, reason: cause })
