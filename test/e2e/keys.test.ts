@@ -192,6 +192,7 @@ test('what makes no key is refused by its field', async () => {
     [{ ...good, expires_at: 'tomorrow' }, 'expires_at'],
     [{ ...good, expires_at: '2020-01-01T00:00:00Z' }, 'expires_at'],
     [{ ...good, expires_at: '2099-13-99T00:00:00Z' }, 'expires_at'],
+    [{ ...good, expires_at: '9999-12-31T23:59:59-00:01' }, 'expires_at'],
     [{ ...good, owner: 'somebody' }, 'owner'],
     [{ name: 'ci' }, 'scopes'],
   ]

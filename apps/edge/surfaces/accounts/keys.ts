@@ -36,6 +36,8 @@ const NewKey = Type.Object(
   },
   { additionalProperties: false },
 )
+/** Later years need more than four digits, and no read model would know the key. */
+const EXPIRES_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
 const validNewKey = validator<Static<typeof NewKey>>(NewKey)
 
 export interface KeyRoutesOptions {
@@ -114,8 +116,8 @@ function makerOf({ subject = '' }: Principal, { keys, users }: KeyRoutesOptions)
 function expiryOf(given: string | null | undefined): string | null {
   if (given === undefined || given === null) return null
   const at = Date.parse(given)
-  if (at > Date.now()) return new Date(at).toISOString()
-  const message = 'expires_at must be a time in the future.'
+  if (at > Date.now() && at <= EXPIRES_MS_MAX) return new Date(at).toISOString()
+  const message = 'expires_at must be a time in the future, of the year 9999 in UTC at the latest.'
   throw new Problem('INVALID_REQUEST', message, { field: 'expires_at', pointer: '/expires_at' })
 }
 
