@@ -225,6 +225,20 @@ test('many are redriven and purged by filter and by id, page by page', async () 
   await ask(200, `${PATH}/${ids[2]}`)
 })
 
+test('a purge takes no more than it was told to', async () => {
+  await publish('evt.job.1.succeeded', 'limit:1', 'no event')
+  await publish('evt.job.1.succeeded', 'limit:2', 'no event')
+  const query = '?consumer=projector'
+  const [first, second] = await until(async () => {
+    const { dead_letters: found } = await list(query)
+    return found.length < 2 ? undefined : found
+  })
+  const purged = await ask(200, `${PATH}${query}&limit=1`, { method: 'DELETE' })
+  assert.deepEqual(purged, { purged: 1, next: first?.id })
+  await ask(404, `${PATH}/${first?.id}`)
+  await ask(200, `${PATH}/${second?.id}`)
+})
+
 test('what cannot be redriven says why', async () => {
   const { id, letter } = await buried(820_001, {})
   await api.remove(id)
@@ -242,7 +256,14 @@ test('bad requests are refused as problems', async () => {
     const problem = await ask<{ code: string; request_id: string }>(400, `${PATH}${path}`)
     assert.equal(problem.code, 'INVALID_REQUEST')
   }
-  for (const json of [{ ids: [] }, { ids: ['1'] }, { what: 1 }, { limit: 101 }]) {
+  for (const json of [
+    { ids: [] },
+    { ids: ['1'] },
+    { what: 1 },
+    { limit: 101 },
+    { after: 1e300 },
+    { ids: [2 ** 53] },
+  ]) {
     await ask(400, `${PATH}/redrive`, { json })
   }
   await ask(404, `${PATH}/999999`)

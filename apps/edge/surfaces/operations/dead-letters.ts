@@ -12,6 +12,7 @@ import { shown } from './dialect.ts'
 const PAGE_MAX = 100
 const PAGE_DEFAULT = 50
 const PURGED_MAX = 1_000
+const SEQ_MAX = Number.MAX_SAFE_INTEGER
 const TOKEN = /^[-\w]{1,256}$/
 
 const closed = { additionalProperties: false }
@@ -20,7 +21,7 @@ const AgainBody = Type.Object({ again: Type.Optional(Type.Boolean()) }, closed)
 const ManyBody = Type.Object(
   {
     ids: Type.Optional(
-      Type.Array(Type.Integer({ minimum: 1 }), {
+      Type.Array(Type.Integer({ minimum: 1, maximum: SEQ_MAX }), {
         minItems: 1,
         maxItems: PAGE_MAX,
         uniqueItems: true,
@@ -29,7 +30,7 @@ const ManyBody = Type.Object(
     stream: Type.Optional(Token),
     consumer: Type.Optional(Token),
     code: Type.Optional(Token),
-    after: Type.Optional(Type.Integer({ minimum: 0 })),
+    after: Type.Optional(Type.Integer({ minimum: 0, maximum: SEQ_MAX })),
     limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
     again: Type.Optional(Type.Boolean()),
   },
@@ -105,7 +106,7 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
   })
 
   router.on('DELETE /api/v1/dead-letters', async (exchange) => {
-    const page = await letters.page({ ...wantedOf(exchange, PURGED_MAX), limit: PURGED_MAX })
+    const page = await letters.page(wantedOf(exchange, PURGED_MAX))
     let purged = 0
     for (const { id } of page.letters) {
       if (await letters.remove(id)) purged++
@@ -123,7 +124,7 @@ function wantedOf(exchange: Exchange, fallback: number): Wanted {
     stream: tokenOf(exchange, 'stream'),
     consumer: tokenOf(exchange, 'consumer'),
     code: tokenOf(exchange, 'code'),
-    after: wholeNumber(exchange, 'after', 0, 0, Number.MAX_SAFE_INTEGER),
+    after: wholeNumber(exchange, 'after', 0, 0, SEQ_MAX),
     limit: wholeNumber(exchange, 'limit', fallback, 1, Math.max(fallback, PAGE_MAX)),
   }
 }
