@@ -196,6 +196,34 @@ describe('whoever has credentials', () => {
     const anybody = new FunctionsApi(platform.url, bearer(await tokenFor('ada', 'execute:all')))
     assert.equal((await anybody.call(nodejs)).status, 'success')
   })
+
+  it('has nothing run by a schedule that they may not run themselves', async () => {
+    const as = async (...scopes: Scope[]) =>
+      new FunctionsApi(platform.url, bearer(await tokenFor('tick', ...scopes)))
+    const writer = await as('functions:write')
+    const pythonist = await as('functions:write', 'execute:python')
+    const schedule = { cron: '@yearly' }
+    const required = async (api: FunctionsApi, path: string, method: string, json: object) => {
+      const { code, details } = await api.refusal(403, path, { method, json })
+      assert.equal(code, 'FORBIDDEN')
+      return details['required_scope']
+    }
+    const code = 'def handler(event): return 2'
+    const input = { name: 'ticks', runtime: 'python', code, execution_type: 'sync', schedule }
+    const wanted = ['execute:all', 'execute:python']
+    assert.deepEqual(await required(writer, '/functions', 'POST', input), wanted)
+    const path = `/functions/${await writer.register()}`
+    assert.deepEqual(await required(writer, path, 'PUT', { schedule }), wanted)
+    await pythonist.data(200, path, { method: 'PUT', json: { schedule } })
+    assert.deepEqual(await required(writer, path, 'PUT', { code }), wanted)
+    const other = { runtime: 'nodejs', code: 'function handler() {}' }
+    assert.deepEqual(await required(pythonist, path, 'PUT', other), [
+      'execute:all',
+      'execute:nodejs',
+    ])
+    await writer.data(200, path, { method: 'PUT', json: { schedule: null } })
+    await writer.data(200, path, { method: 'PUT', json: { code } })
+  })
 })
 
 it('health and metrics need no credentials', async () => {

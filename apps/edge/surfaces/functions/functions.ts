@@ -20,6 +20,7 @@ import {
   type FunctionVersionRow,
 } from '#projections/function-versions.ts'
 import { findFunction, listFunctions } from '#projections/functions.ts'
+import { requireExecute, type Principal } from '../../access/principal.ts'
 import type { Definitions } from '../../definitions.ts'
 import type { SendFunctionCommand } from '../../function-commands.ts'
 import { readJson } from '../../http/body.ts'
@@ -52,11 +53,13 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     return success(200, { functions: value.map(functionView) }, staleness(fresh))
   })
 
-  router.on('POST /functions', async ({ incoming, cause, effect, principal: { owner } }) => {
+  router.on('POST /functions', async ({ incoming, cause, effect, principal }) => {
+    const { owner } = principal
     const body = await readJson(incoming, maxBodyBytes)
     const definition = validInput(withoutNulls(body, OPTIONAL))
     requireCompilable(definition)
     requireUsableSchedule(definition)
+    requireMayRun(principal, definition)
     const function_id = await effect.newId(functionIds)
     const isThere =
       effect.before !== undefined &&
@@ -89,10 +92,10 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
     requireCompilable(given)
     const changes = body as NullableChanges
-    if ('schedule' in changes || 'schema' in changes) {
-      const { definition } = definitions.get(function_id, owner)
-      requireUsableSchedule({ ...definition, ...changes })
-    }
+    const { definition } = definitions.get(function_id, owner)
+    const changed = { ...definition, ...changes, runtime: changes.runtime ?? definition.runtime }
+    if ('schedule' in changes || 'schema' in changes) requireUsableSchedule(changed)
+    requireMayRun(exchange.principal, changed)
     const data = { function_id, owner, changes }
     const updated = await send<UpdateFunction>('function.update', data, exchange.cause)
     return success(200, { function_id, version: updated?.version })
@@ -160,6 +163,14 @@ export function idOf({ param }: Exchange, name: string): number {
 
 export function staleness(fresh: Found<unknown>['fresh']): Record<string, string> {
   return fresh ? {} : { 'sluice-stale': 'true' }
+}
+
+/** Whatever has a schedule runs by itself: nobody decides so, or what it is, who may not run it. */
+function requireMayRun(
+  principal: Principal,
+  { schedule, runtime }: Pick<NullableChanges, 'schedule'> & Pick<FunctionInput, 'runtime'>,
+): void {
+  if (schedule !== undefined && schedule !== null) requireExecute(principal, runtime)
 }
 
 /** What the schema of the body cannot say. */
