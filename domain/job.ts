@@ -297,5 +297,5 @@ export const lostWithSession: JobError = {
 }
 
 function accepted<Job extends JobAccepted>(job: Job): Pick<Job, keyof JobAccepted> {
-  return acceptedOf(job) as Pick<Job, keyof JobAccepted>
+  return acceptedOf(job)
 }
