@@ -22,6 +22,7 @@ import { measureLag } from './lag.ts'
 import { measureLimiter } from './limiter.ts'
 import { measureNeighbour } from './neighbour.ts'
 import { report, type Results } from './report.ts'
+import { measureSessions } from './sessions.ts'
 import { memoryAtRest, rebuildPerSecond } from './upkeep.ts'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
@@ -29,7 +30,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 async function measure(): Promise<Results> {
   await using home = await tempDir('bench')
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}, Node ${process.version}`
-  let measured: Omit<Results, 'restartMs'>
+  let measured: Omit<Results, 'restartMs' | 'sessions'>
   {
     await using platform = await startPlatform({ home: home.path })
     const { url, natsUrl, databaseUrl, processes } = platform
@@ -64,7 +65,8 @@ async function measure(): Promise<Results> {
   await using restarted = await startPlatform({ home: home.path })
   const restartMs = performance.now() - startedAt
   await restarted.stop()
-  return { ...measured, restartMs }
+  say('sessions …')
+  return { ...measured, restartMs, sessions: await measureSessions() }
 }
 
 /** The programs that the platform itself found or brought. */

@@ -3,6 +3,7 @@ import type { Calls, ByConnections } from './calls.ts'
 import type { Floors, Steps } from './floors.ts'
 import type { LimiterCosts } from './limiter.ts'
 import type { Neighbour } from './neighbour.ts'
+import type { SessionCosts, SessionRuntime } from './sessions.ts'
 import type { Summary } from './summary.ts'
 
 export interface Results {
@@ -14,6 +15,7 @@ export interface Results {
   readonly limiter: LimiterCosts
   readonly rebuildPerSecond: number
   readonly restartMs: number
+  readonly sessions: Readonly<Record<SessionRuntime, SessionCosts>>
   readonly memoryMb: Readonly<Record<string, number>>
 }
 
@@ -52,6 +54,10 @@ export function report(results: Results): string {
     table('A decision of the rate limiter: p50 / p99', [
       decision('in this process (aim 0.1 ms)', limiter.inProcess),
       decision('shared through Redis (aim 0.5 ms)', limiter.withRedis),
+    ]),
+    table('Sessions: p50', [
+      ...sessions('nodejs', results.sessions.nodejs),
+      ...sessions('python', results.sessions.python),
     ]),
     table('Upkeep', [
       ['projection lag at 1,000 jobs/s, p50 / p99', `${ms(lag.p50)} / ${ms(lag.p99)}`],
@@ -106,6 +112,20 @@ function ratios(floors: Floors, calls: Calls, { sync, async }: Neighbour): Row[]
 
 function callFloor(steps: Steps, runtime: Runtime): number {
   return steps.http + steps.memoryPublish + steps.fsyncedPublish + steps[`${runtime}Echo`]
+}
+
+function sessions(runtime: SessionRuntime, costs: SessionCosts): Row[] {
+  const { http, plain, retained, cached, paced, thawed, idle, pssMb } = costs
+  const over = ratio(retained.p50 / plain.p50)
+  return [
+    [
+      `${runtime}, retained / plain call (aim 1)`,
+      `${over}  (${ms(plain.p50)} → ${ms(retained.p50)})`,
+    ],
+    [`${runtime}, from the cache, over an HTTP answer (aim 1 ms)`, ms(cached.p50 - http.p50)],
+    [`${runtime}, thaw (aim 1 ms)`, ms(thawed.p50 - paced.p50)],
+    [`${runtime}, memory of each of ${idle} idle ones`, `${pssMb.toFixed(1)} MiB`],
+  ]
 }
 
 function decision(what: string, { p50, p99 }: Summary): Row {

@@ -1,7 +1,6 @@
 /**
- * Executions of sessions beside plain calls, in one run: retained, from the cache, thawed; and what
- * idle retained sessions cost in memory. By itself: `node test/bench/sessions.ts`; `SESSIONS=1000`
- * keeps so many idle.
+ * Executions of sessions beside plain calls, on one platform: retained, from the cache, thawed; and
+ * what idle retained sessions cost in memory. `BENCH_SESSIONS=1000` keeps so many idle.
  */
 import { readFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -17,21 +16,29 @@ const CALLS = times(2_000)
 const THAWS = times(100)
 /** An idle process is frozen by then. */
 const FROZEN_AFTER_MS = 120
-const IDLE = Number(process.env['SESSIONS'] ?? times(20))
-const RUNTIMES = ['nodejs', 'python'] as const
+const IDLE = Number(process.env['BENCH_SESSIONS'] ?? times(20))
 
-interface Costs {
+export interface SessionCosts {
+  /** An answer to what meets no route. */
   readonly http: Summary
   readonly plain: Summary
   readonly retained: Summary
   readonly cached: Summary
   readonly paced: Summary
   readonly thawed: Summary
+  readonly idle: number
   /** Of each idle session, in MiB. */
   readonly pssMb: number
 }
 
-async function measure(runtime: (typeof RUNTIMES)[number]): Promise<Costs> {
+export type SessionRuntime = 'nodejs' | 'python'
+
+export async function measureSessions(): Promise<Record<SessionRuntime, SessionCosts>> {
+  const nodejs = await measure('nodejs')
+  return { nodejs, python: await measure('python') }
+}
+
+async function measure(runtime: SessionRuntime): Promise<SessionCosts> {
   const env = { ...LAMBDA_ENV, EXECUTOR_SESSIONS: '2000' }
   await using platform = await startPlatform({ env })
   const client = new Client(platform.url)
@@ -55,7 +62,7 @@ async function measure(runtime: (typeof RUNTIMES)[number]): Promise<Costs> {
     await api.executed(session.request_id, { a: n }, NO_CACHE)
   }
   const pssMb = ((await restingPss()) - before) / IDLE / 1_024
-  return { http, plain, retained, cached, paced, thawed, pssMb }
+  return { http, plain, retained, cached, paced, thawed, idle: IDLE, pssMb }
 }
 
 /** Of all interpreters, in KiB, when the spares are full again. */
@@ -67,16 +74,4 @@ async function restingPss(): Promise<number> {
     sum += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0)
   }
   return sum
-}
-
-for (const runtime of RUNTIMES) {
-  const { http, plain, retained, cached, paced, thawed, pssMb } = await measure(runtime)
-  const ms = (value: number) => `${value.toFixed(2)} ms`
-  process.stdout.write(
-    `${runtime}, p50: bare HTTP answer ${ms(http.p50)}, plain call ${ms(plain.p50)}, ` +
-      `retained execute ${ms(retained.p50)} (${(retained.p50 / plain.p50).toFixed(2)} ×, aim 1), ` +
-      `cached ${ms(cached.p50)} (${ms(cached.p50 - http.p50)} over HTTP, aim 1 ms), ` +
-      `thaw ${ms(thawed.p50 - paced.p50)} over ${ms(paced.p50)} (aim 1 ms), ` +
-      `${IDLE} idle sessions: ${pssMb.toFixed(1)} MiB each\n`,
-  )
 }
