@@ -197,6 +197,19 @@ describe('whoever has credentials', () => {
     assert.equal((await anybody.call(nodejs)).status, 'success')
   })
 
+  it('hears by an Idempotency-Key nothing that they may not run', async () => {
+    const as = async (...scopes: Scope[]) =>
+      new FunctionsApi(platform.url, bearer(await tokenFor('ada', ...scopes)))
+    const id = await (await as('admin')).register({ runtime: 'nodejs' })
+    const path = `/functions/${id}/invoke`
+    const request = { json: { n: 1 }, headers: { 'idempotency-key': 'heard' } }
+    const runner = await as('execute:nodejs')
+    assert.equal((await runner.ask(path, request)).status, 200)
+    assert.equal((await runner.ask(path, request)).headers.get('idempotency-replayed'), 'true')
+    const { code } = await (await as('execute:python')).refusal(422, path, request)
+    assert.equal(code, 'KEY_REUSED')
+  })
+
   it('has nothing run by a schedule that they may not run themselves', async () => {
     const as = async (...scopes: Scope[]) =>
       new FunctionsApi(platform.url, bearer(await tokenFor('tick', ...scopes)))

@@ -8,8 +8,17 @@
  * 2. A sealed answer opens in its own place only.
  * 3. A secret is told to whoever asked for it, and to no other user of the same owner: theirs is
  *    another request.
+ * 4. So is, for any answer, that of somebody with other scopes: what may be run, only the handler
+ *    knows, and it does not see a request that is answered from here.
  */
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto'
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto'
 import type { Exchange } from '../http/exchange.ts'
 import { fingerprintOf } from './request.ts'
 
@@ -26,7 +35,8 @@ export interface Keeping {
 }
 
 export const inClear: Keeping = {
-  fingerprint: ({ incoming }, body) => fingerprintOf(incoming, body),
+  fingerprint: ({ incoming, principal: { scopes } }, body) =>
+    fingerprintOf(incoming, body, createHash('sha256').update(told(scopes))),
   seal: (text) => text,
   open: (kept) => kept,
 }
@@ -38,8 +48,9 @@ export function keepSecret(pepper: string): Keeping {
   const answerKey = keyFor('answer')
 
   return {
-    fingerprint({ incoming, principal: { subject = null } }, body) {
-      const hash = createHmac('sha256', fingerprintKey).update(`${JSON.stringify(subject)}\n`)
+    fingerprint({ incoming, principal: { subject = null, scopes } }, body) {
+      const hash = createHmac('sha256', fingerprintKey)
+      hash.update(`${JSON.stringify(subject)}\n`).update(told(scopes))
       return fingerprintOf(incoming, body, hash)
     },
     seal(text, digest) {
@@ -59,3 +70,5 @@ export function keepSecret(pepper: string): Keeping {
     },
   }
 }
+
+const told = (scopes: ReadonlySet<string>) => `${[...scopes].sort().join(' ')}\n`
