@@ -42,6 +42,8 @@ export interface Asked {
   readonly data: object
   /** What edges know by heart of it: all of them know the change before it is answered. */
   readonly known?: Known
+  /** Whoever asks for it waits for the read model: the answer need not. */
+  readonly isAskedFor?: true
 }
 
 /** Resolves when the change is decided, stored, and visible to whoever asks next. */
@@ -66,7 +68,7 @@ export function createCommands(options: CommandsOptions): SendCommand {
     const { seq } = decision
     await Promise.all([
       known === undefined ? undefined : agreement.settled(known, seq),
-      readModel.applied(seq),
+      asked.isAskedFor === true ? undefined : readModel.applied(seq),
     ])
     return decision
   }

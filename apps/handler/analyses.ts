@@ -11,8 +11,8 @@ import { Worker } from 'node:worker_threads'
 import type { CompletedAnalysis } from '#events/chunks.ts'
 import { completedAnalysis, type AnalysisRequest } from './analysis.ts'
 
-/** About 10 ms of work. */
-const LARGE_CHARACTERS = 64 * 1024
+/** About 20 ms of work. */
+const LARGE_CHARACTERS = 128 * 1024
 const THREAD_HEAP_MB = 1_024
 
 export interface Asked {

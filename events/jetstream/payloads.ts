@@ -19,6 +19,8 @@ import { saysFull } from './api-errors.ts'
 import { AppendError, type Append } from './append.ts'
 
 export const INLINE_BYTES_MAX = 256 * 1024
+/** Each piece is a message and costs an fsync; the server takes no more than 1 MiB at once. */
+const PIECE_BYTES = 768 * 1024
 const HEADER = 'Sluice-Payload'
 const NANOS_PER_DAY = 86_400_000_000_000
 
@@ -56,7 +58,7 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
   const put = async (store: string, name: string, body: string): Promise<Sealed> => {
     const bytes = Buffer.from(body, 'utf8')
     try {
-      await stores[store]?.putBlob({ name }, bytes)
+      await stores[store]?.putBlob({ name, options: { max_chunk_size: PIECE_BYTES } }, bytes)
     } catch (error) {
       throw notStored(error, `${store}/${name}`)
     }

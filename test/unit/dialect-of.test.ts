@@ -20,6 +20,13 @@ for (const path of [
   })
 }
 
+for (const path of ['/api/v1/chunks', '/api/v1/batch/x', '/api/v1/auth/token/x']) {
+  test(`${path} is the chunk API's`, () => {
+    const { error, code, message } = bodyAt(path)
+    assert.deepEqual([error, code, message], ['NotFound', 'NotFound', 'nothing'])
+  })
+}
+
 for (const path of ['/api/v1/nothing', '/api', '/api/v2/initialize']) {
   test(`${path} is ours`, () => assert.equal(bodyAt(path)['status'], 404))
 }

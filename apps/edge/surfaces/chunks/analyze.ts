@@ -69,6 +69,7 @@ export function analyzeRoutes(router: Router, options: AnalyzeRoutesOptions): vo
         messageId: chunkMessageId.command(type, randomUUID()),
         subject: analysis_id,
         data: { analysis_id, owner, kind, name, options: checked, chunks },
+        isAskedFor: true,
       },
       cause,
     )
