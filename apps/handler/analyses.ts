@@ -6,6 +6,7 @@
  * 1. Every analysis ends: by its result, by an error, or by the end of its thread.
  * 2. A thread that breaks takes with it what it had in hand, and no more: the next analysis gets a
  *    new one. Its memory is bounded, so hostile input ends the thread and not the handler.
+ * 3. A command that is delivered again while its analysis is in progress waits for that one.
  */
 import { Worker } from 'node:worker_threads'
 import type { CompletedAnalysis } from '#events/chunks.ts'
@@ -16,28 +17,29 @@ const LARGE_CHARACTERS = 128 * 1024
 const THREAD_HEAP_MB = 1_024
 
 export interface Asked {
-  readonly id: number
   readonly request: AnalysisRequest
   readonly createdAt: string
 }
 
 export type Answered =
-  | { readonly id: number; readonly analysis: CompletedAnalysis }
-  | { readonly id: number; readonly failure: string }
+  | { readonly id: string; readonly analysis: CompletedAnalysis }
+  | { readonly id: string; readonly failure: string }
 
 type Waiting = PromiseWithResolvers<CompletedAnalysis>
 
 export class Analyses implements AsyncDisposable {
-  readonly #waiting = new Map<number, Waiting>()
+  /** By the analysis's id. */
+  readonly #waiting = new Map<string, Waiting>()
   #thread: Worker | undefined
-  #last = 0
 
   run(request: AnalysisRequest, createdAt: string): CompletedAnalysis | Promise<CompletedAnalysis> {
     if (!isLarge(request)) return completedAnalysis(request, createdAt)
-    const id = ++this.#last
+    const { analysis_id } = request
+    const before = this.#waiting.get(analysis_id)
+    if (before !== undefined) return before.promise
     const waiting = Promise.withResolvers<CompletedAnalysis>()
-    this.#waiting.set(id, waiting)
-    const asked: Asked = { id, request, createdAt }
+    this.#waiting.set(analysis_id, waiting)
+    const asked: Asked = { request, createdAt }
     this.#running().postMessage(asked)
     return waiting.promise
   }

@@ -3,7 +3,8 @@ import { parentPort } from 'node:worker_threads'
 import { completedAnalysis } from './analysis.ts'
 import type { Answered, Asked } from './analyses.ts'
 
-parentPort?.on('message', ({ id, request, createdAt }: Asked) => {
+parentPort?.on('message', ({ request, createdAt }: Asked) => {
+  const id = request.analysis_id
   let answer: Answered
   try {
     answer = { id, analysis: completedAnalysis(request, createdAt) }
