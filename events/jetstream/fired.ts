@@ -10,7 +10,7 @@ import { filters } from '../subjects.ts'
 import type { Bus } from './bus.ts'
 import { readToEnd } from './read-to-end.ts'
 
-const MESSAGE_ID = /^job:(\d+):(?:(end)|(?:run|start|return)(?::(\d+))?)$/
+const MESSAGE_ID = /^job:(\d+):(?:(end)|(?:run|start|return|retry)(?::(\d+))?)$/
 /** Clocks of the machines may differ by so much. */
 const CLOCK_SLACK_MS = 60_000
 

@@ -117,12 +117,16 @@ describe('a delayed job', () => {
       delay(-3_600_000, 3),
       delay(-3_600_000, 3),
       delay(-3_600_000, 3, 2),
+      delay(-3_600_000, 3),
     ])
-    const [ended, untouched, second] = before.map(({ data }) => data.job_id)
-    assert.ok(ended !== undefined && untouched !== undefined && second !== undefined)
-    const say = (fact: 'succeeded' | 'started', id: string) =>
+    const [ended, untouched, second, failed] = before.map(({ data }) => data.job_id)
+    assert.ok(ended !== undefined && untouched !== undefined)
+    assert.ok(second !== undefined && failed !== undefined)
+    const say = (fact: 'succeeded' | 'started' | 'retrying', id: string) =>
       appender.append({ subject: subjects.jobEvent(3, fact), id, payload: '{}' })
     await say('succeeded', jobMessageId.end(ended))
+    // Too short to be shown as started, its command done with, and another attempt to come.
+    await say('retrying', jobMessageId.retry(failed, 1))
     // The attempt before the one that is due.
     await say('started', jobMessageId.start(second, 1))
     await using firing = new AsyncDisposableStack()
