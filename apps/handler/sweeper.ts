@@ -12,7 +12,9 @@
  *    nor are they ended while the log may still hold them back.
  * 4. One that has waited longer than its function wants is overdue whatever became of its command: who
  *    claims that later does not run it either.
- * 5. An end that comes after all is dropped: the first one counts.
+ * 5. What the read model has not seen yet may tell that a job was begun, or is to be tried again: while
+ *    it is behind where the log was after the last sweep, nothing is ended.
+ * 6. An end that comes after all is dropped: the first one counts.
  */
 import { expired, failedJob, isStale, noRun } from '#domain/job.ts'
 import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
@@ -27,6 +29,7 @@ import {
 } from '#events/streams.ts'
 import { filters, subjects } from '#events/subjects.ts'
 import { TIMEOUT_MS_MAX } from '#events/functions.ts'
+import { readCheckpoint } from '#projections/checkpoint.ts'
 import type { Db } from '#projections/database.ts'
 import { acceptedIn, overdueJobs, type UnfinishedJob } from '#projections/job-queries.ts'
 import type { Log } from '#runtime/log.ts'
@@ -67,6 +70,8 @@ const nothing = (): Findings => ({
 export class Sweeper {
   readonly #options: SweeperOptions
   #before: Findings = nothing()
+  /** Where EVENTS ended after the last sweep; undefined: there was none, or it failed. */
+  #logEnd: number | undefined
 
   constructor(options: SweeperOptions) {
     this.#options = options
@@ -74,7 +79,9 @@ export class Sweeper {
 
   /** Ends what is overdue at `nowMs`; tells how many. */
   async sweep(nowMs: number): Promise<number> {
-    const { db } = this.#options
+    const { db, bus } = this.#options
+    const mayEnd = await this.#isReadModelCurrent()
+    this.#logEnd = undefined
     const pendingBefore = new Date(nowMs - YOUNG_MS).toISOString()
     const found = nothing()
     let ended = 0
@@ -82,7 +89,7 @@ export class Sweeper {
     for (;;) {
       const page = await overdueJobs(db, { pendingBefore, limit: PAGE, after })
       for (const job of page) {
-        if (await this.#isOverdue(job, nowMs, found)) {
+        if ((await this.#isOverdue(job, nowMs, found)) && mayEnd) {
           await this.#end(job, nowMs)
           ended++
         }
@@ -91,7 +98,14 @@ export class Sweeper {
       if (page.length < PAGE) break
     }
     this.#before = found
+    this.#logEnd = (await bus.jsm.streams.info(EVENTS)).state.last_seq
     return ended
+  }
+
+  async #isReadModelCurrent(): Promise<boolean> {
+    if (this.#logEnd === undefined) return false
+    const checkpoint = await readCheckpoint(this.#options.db)
+    return checkpoint !== undefined && checkpoint.events_seq >= this.#logEnd
   }
 
   async #isOverdue(job: UnfinishedJob, nowMs: number, found: Findings): Promise<boolean> {
@@ -100,7 +114,9 @@ export class Sweeper {
     if (job.status === 'pending' && isStale({ accepted_at }, max_queue_age, seenMs)) return true
     if (retry_at !== null && nowMs < Date.parse(retry_at) + YOUNG_MS) return false
     if (job.status === 'running' && job.started_at !== null) {
-      const allowedMs = (job.timeout_ms ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
+      // An execution of a session has the time-out of the session, which the read model has not.
+      const timeoutMs = job.session_id === null ? job.timeout_ms : null
+      const allowedMs = (timeoutMs ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
       if (nowMs <= Date.parse(job.started_at) + allowedMs) return false
     }
     const { function_id } = job

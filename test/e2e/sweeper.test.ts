@@ -152,3 +152,61 @@ test('the end that it says carries all that was accepted', async () => {
   assert.ok(end)
   assert.deepEqual(acceptedOf(end.event.data), whole)
 })
+
+test('an execution that its session gives more time than the function is left to run', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  const { subject, message } = justNow(started(11, 1))
+  const data = { ...(message.data as object), session: { id: randomUUID() } }
+  await world.say([
+    defined(1, 1, { timeout_ms: 1_000 }),
+    { subject, message: { ...message, data } },
+    justNow(started(12, 1)),
+  ])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const later = Date.parse(NOW) + 600_000
+  assert.equal(await sweeper.sweep(later), 0)
+  assert.equal(await sweeper.sweep(later), 1)
+  await world.projected()
+  assert.equal((await findJob(db, OWNER, 11))?.status, 'running')
+  assert.equal((await findJob(db, OWNER, 12))?.status, 'failed')
+  assert.equal(await sweeper.sweep(later + HOUR_MS), 0)
+  assert.equal(await sweeper.sweep(later + HOUR_MS), 1)
+})
+
+test('no job is ended by a read model that is behind the log', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  for (const id of [1, 2]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
+  await world.say([
+    defined(1, 1, { max_queue_age: 60 }),
+    defined(2),
+    ...[run(11, 1), run(21, 2)].map(justNow),
+  ])
+  {
+    await using running = world.project()
+    await running.projector.settled
+    await world.projected()
+  }
+  // One was begun in time and runs; the other failed, is done with, and waits to be tried again.
+  const retryAt = new Date(Date.parse(NOW) + 2 * HOUR_MS).toISOString()
+  await world.say([started(11, 1), retrying(21, 2, 1, retryAt)].map(justNow))
+  const consumer = await bus.js.consumers.get(COMMANDS, 'fn-2')
+  assert.equal(await (await consumer.next({ expires: 5_000 }))?.ackAck(), true)
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const later = Date.parse(NOW) + HOUR_MS
+  for (let sweeps = 0; sweeps < 3; sweeps++) assert.equal(await sweeper.sweep(later), 0)
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  for (let sweeps = 0; sweeps < 2; sweeps++) assert.equal(await sweeper.sweep(later), 0)
+  assert.equal((await findJob(db, OWNER, 11))?.status, 'running')
+  assert.equal((await findJob(db, OWNER, 21))?.status, 'running')
+})
