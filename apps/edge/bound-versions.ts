@@ -2,6 +2,8 @@
  * The versions of functions that sessions are bound to: mostly the newest, which is in memory; an
  * older one is read by its place on EVENTS. A version never changes, so what was read once stays
  * true; the least recently used ones are forgotten when they take too much memory.
+ *
+ * Invariant: how many runs of a function there may be is no version's own; the newest says it for all.
  */
 import { functionNotFound } from '#domain/function.ts'
 import { Problem } from '#domain/problem.ts'
@@ -36,10 +38,12 @@ export class BoundVersions {
     const newest = this.#options.definitions.get(function_id, owner)
     if (newest.seq === seq) return newest
     const known = this.#kept.get(seq)
-    if (known === undefined) return this.#read(function_id, seq)
+    if (known === undefined) {
+      return this.#read(function_id, seq).then((read) => limitedAs(newest, read))
+    }
     this.#kept.delete(seq)
     this.#kept.set(seq, known)
-    return known
+    return limitedAs(newest, known)
   }
 
   async #read(functionId: number, seq: number): Promise<Defined> {
@@ -67,4 +71,19 @@ export class BoundVersions {
       this.#characters -= definition.code.length
     }
   }
+}
+
+function limitedAs(
+  { definition: { concurrency, max_queue_depth } }: Defined,
+  bound: Defined,
+): Defined {
+  const own = { ...bound.definition }
+  delete own.concurrency
+  delete own.max_queue_depth
+  const definition = {
+    ...own,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(max_queue_depth !== undefined && { max_queue_depth }),
+  }
+  return { ...bound, definition }
 }

@@ -6,7 +6,7 @@ import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { startSecondEdge, type SecondEdge } from '../support/second-edge.ts'
 import { until } from '../support/until.ts'
 import { freshName, FunctionsApi } from './functions-api.ts'
-import { bearer, KEYED, LAMBDA_ENV, LambdaApi, RETAINED } from './lambda-api.ts'
+import { bearer, KEYED, LAMBDA_ENV, LambdaApi, NO_CACHE, RETAINED } from './lambda-api.ts'
 
 const COUNTER = 'let calls = 0\nfunction handler() { return ++calls }'
 
@@ -90,6 +90,26 @@ test('fifty executions of a session that retains nothing each start clean', asyn
   const { request_id } = await api.initialize(title)
   const all = await Promise.all(Array.from({ length: 50 }, (_, n) => api.run(request_id, { n })))
   assert.deepEqual(new Set(all), new Set([1]))
+})
+
+test('the concurrency that its function has now holds for a session of an older version', async () => {
+  const name = freshName()
+  const code = `async function handler() {
+    const begun = Date.now()
+    await new Promise((resolve) => setTimeout(resolve, 200))
+    return [begun, Date.now()]
+  }`
+  const id = await functions.register({ runtime: 'nodejs', name, code })
+  const { request_id } = await api.initialize(`nodejs-${name}`)
+  await functions.change(id, { concurrency: 1 })
+  const executed = await Promise.all(
+    [1, 2, 3, 4].map((n) => api.executed(request_id, { n }, NO_CACHE)),
+  )
+  const spans = executed.map(({ result }) => result as [number, number]).sort(([a], [b]) => a - b)
+  for (const [n, [begun]] of spans.entries()) {
+    const before = spans[n - 1]
+    assert.ok(before === undefined || begun >= before[1], JSON.stringify(spans))
+  }
 })
 
 test("another owner's sessions and scripts are as unknown as none", async () => {
