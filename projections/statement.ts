@@ -31,8 +31,17 @@ export function statementOf(parts: readonly Part[], result: string): Statement {
     values.push(...part.values)
     return `${part.name} as (${part.sql((own) => `$${offset + own}`)})`
   })
-  const name = parts.map((part) => part.name).join('+')
-  return { name, text: `with ${queries.join(',\n')}\n${result}`, values }
+  return { name: nameOf(parts), text: `with ${queries.join(',\n')}\n${result}`, values }
+}
+
+/** Postgres cuts off what is longer than 63 bytes, so names that begin alike would be one. */
+const names = new Map<string, string>()
+
+function nameOf(parts: readonly Part[]): string {
+  const made = parts.map((part) => part.name).join('+')
+  const name = names.get(made) ?? `parts-${names.size + 1}`
+  names.set(made, name)
+  return name
 }
 
 /** A column as Postgres writes an array: several times faster than what the driver makes of one. */

@@ -6,7 +6,7 @@ import { functionMetrics } from '#projections/function-metrics.ts'
 import { findJob } from '#projections/job-queries.ts'
 import type { DeadLetter } from '#events/jetstream/dead.ts'
 import { signals, subjects } from '#events/subjects.ts'
-import { defined, later, run, succeeded } from './happenings.ts'
+import { defined, initialized, keyUsed, later, run, succeeded, userSaid } from './happenings.ts'
 import { openWorld, OWNER, type Said } from './fixture.ts'
 import { until } from '../support/until.ts'
 
@@ -43,6 +43,35 @@ test('a second writer at the same checkpoint writes nothing', async () => {
   assert.equal((await findJob(world.db, OWNER, 1))?.status, 'success')
   assert.equal(await findJob(world.db, OWNER, 2), undefined)
   assert.equal((await functionMetrics(world.db, OWNER, 1)).total, 1)
+})
+
+test('batches of many kinds are statements of their own, however alike they begin', async () => {
+  await using world = await openWorld()
+  {
+    await using running = world.project()
+    await running.projector.settled
+    await world.projected()
+  }
+  const client = newClient({ url: world.database.url, name: 'test' })
+  await client.connect()
+  await using stack = new AsyncDisposableStack()
+  stack.defer(() => client.end())
+  const at = await world.db.selectFrom('checkpoint').selectAll().executeTakeFirstOrThrow()
+  let from = { events: at.events_seq, commands: at.commands_seq }
+  const apply = async (all: readonly Said[]) => {
+    const to = { ...from, events: from.events + 1 }
+    const batch = all.map(({ message }) => ({
+      ...{ stream: 'EVENTS' as const, seq: to.events, at: Date.parse(later(0)) },
+      happening: message as never,
+    }))
+    await applyBatch(client, from, to, batch)
+    from = to
+  }
+  const kinds = [defined(1), succeeded(1), initialized(), userSaid('ada')]
+  await apply(kinds)
+  await apply([...kinds, keyUsed('a', 1)])
+  await apply(kinds)
+  assert.equal((await findJob(world.db, OWNER, 1))?.status, 'success')
 })
 
 test('what cannot be applied is put aside, and what stands around it is applied', async () => {
