@@ -14,6 +14,8 @@ import { completedAnalysis, type AnalysisRequest } from './analysis.ts'
 
 /** About 20 ms of work. */
 const LARGE_CHARACTERS = 128 * 1024
+/** What a chunk costs beside its text, as if it were text. */
+const CHUNK_CHARACTERS = 200
 const THREAD_HEAP_MB = 1_024
 
 export interface Asked {
@@ -78,6 +80,6 @@ export class Analyses implements AsyncDisposable {
 
 function isLarge({ chunks }: AnalysisRequest): boolean {
   let characters = 0
-  for (const { content } of chunks) characters += content.length
+  for (const { content } of chunks) characters += content.length + CHUNK_CHARACTERS
   return characters > LARGE_CHARACTERS
 }

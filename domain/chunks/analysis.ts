@@ -27,7 +27,7 @@ import { splitPlan } from './split-plan.ts'
 import { findingsOf } from './suggestions.ts'
 import { estimateTokens } from './token-estimate.ts'
 import { tokenize, Vocabulary } from './tokens.ts'
-import { findTwins, relatedTo, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
+import { findTwins, relatedBy, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
 
 export interface Analysed {
   readonly metrics: Metrics
@@ -71,9 +71,10 @@ export function analyse(
   )
   const redundancy = options.check_redundancy ? findRedundancy(texts) : []
   const merges = options.check_size ? mergesById(texts) : new Map<string, Merge>()
-  const analysed = texts.map((text, index) =>
-    analysedChunk(text, index, { texts, twins, redundancy, merges, options }),
-  )
+  const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
+  const related = relatedBy(twins, idOf, RELATED_MAX)
+  const context = { twins, redundancy, merges, options, idOf, related }
+  const analysed = texts.map((text, index) => analysedChunk(text, index, context))
   return {
     chunks: analysed,
     clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
@@ -83,8 +84,9 @@ export function analyse(
 }
 
 interface Context {
-  readonly texts: readonly Read[]
   readonly twins: Twins
+  readonly related: (index: number) => Related
+  readonly idOf: (index: number) => string
   readonly redundancy: readonly Redundant[]
   readonly merges: ReadonlyMap<string, Merge>
   readonly options: AnalysisOptions
@@ -93,7 +95,7 @@ interface Context {
 function analysedChunk(text: Read, index: number, context: Context): Analysed {
   const { chunk, estimate, quality } = text
   const { chunk_id } = chunk
-  const { texts, twins, merges, options } = context
+  const { twins, merges, options, idOf } = context
   const redundant = context.redundancy[index]
   const scores: Scores = {
     quality: quality.score,
@@ -101,13 +103,12 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
     size: sizeScore(estimate),
     similarity: twins.nearest[index] ?? 0,
   }
-  const idOf = (other: number) => texts[other]?.chunk.chunk_id ?? ''
   const merge = merges.get(chunk_id)
   const findings = findingsOf(
     {
       ...{ chunk_id, scores, quality, tokens: estimate },
       merge: merge && { action: 'merge', ...merge },
-      twins: () => relatedTo(twins, index, idOf, RELATED_MAX),
+      twins: () => context.related(index),
       sharers: () => sharersOf(redundant, idOf),
       split: () => splitOf(chunk),
       trim: () => trimOf(redundant, idOf),

@@ -121,28 +121,37 @@ export interface Related {
   readonly total: number
 }
 
-/** The twins of one text, as many as anybody reads. */
-export function relatedTo(
+/** The twins of each text, as many as anybody reads; equal texts share one look-up. */
+export function relatedBy(
   { rows, rowOf, twinRows }: Twins,
-  index: number,
   idOf: (index: number) => string,
   max: number,
-): Related {
-  const row = rowOf[index] as number
-  const own = (rows[row] ?? []).filter((other) => other !== index)
-  const groups = [{ indexes: own, score: 1 }]
-  for (const { index: other, score } of twinRows.get(row) ?? []) {
-    groups.push({ indexes: [...(rows[other] ?? [])], score })
+): (index: number) => Related {
+  // One more than is told, since a text is not its own twin.
+  const firstOf = rows.map((indexes) =>
+    indexes
+      .map(idOf)
+      .sort()
+      .slice(0, max + 1),
+  )
+  const byScore = (twins: readonly Twin[]) => twins.toSorted((a, b) => b.score - a.score)
+
+  return (index) => {
+    const row = rowOf[index] as number
+    if (row === -1) return { ids: [], total: 0 }
+    const itself = { index: row, score: 1 }
+    const found: { id: string; score: number }[] = []
+    let total = -1
+    for (const { index: other, score } of byScore([itself, ...(twinRows.get(row) ?? [])])) {
+      total += rows[other]?.length ?? 0
+      const last = found.at(-1)
+      // What is less similar than enough others is only counted.
+      if (found.length > max && last !== undefined && last.score > score) continue
+      for (const id of firstOf[other] ?? []) found.push({ id, score })
+    }
+    const own = found.findIndex(({ id }) => id === idOf(index))
+    if (own !== -1) found.splice(own, 1)
+    found.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
+    return { ids: found.slice(0, max).map(({ id }) => id), total }
   }
-  groups.sort((a, b) => b.score - a.score)
-  let total = 0
-  const found: { id: string; score: number }[] = []
-  for (const { indexes, score } of groups) {
-    total += indexes.length
-    const last = found.at(-1)
-    if (found.length >= max && last !== undefined && last.score > score) continue
-    for (const other of indexes) found.push({ id: idOf(other), score })
-  }
-  found.sort((a, b) => b.score - a.score || (a.id < b.id ? -1 : 1))
-  return { ids: found.slice(0, max).map(({ id }) => id), total }
 }

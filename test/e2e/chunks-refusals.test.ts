@@ -83,6 +83,12 @@ describe('a request that cannot be', () => {
       'batch_id is required',
       { field: 'batch_id', constraint: 'required' },
     ],
+    [
+      'batch',
+      { batch_id: 'b', items: Array.from({ length: 10_001 }, () => 0) },
+      422,
+      'items must not have more than 10000 items',
+    ],
     ['batch', { batch_id: 'b' }, 400, 'items is required'],
   ]
   for (const [path, json, status, message, details] of refusals) {

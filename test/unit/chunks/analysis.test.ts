@@ -105,6 +105,11 @@ describe('an analysis', () => {
       only(text)
       assert.ok(performance.now() - before < 10_000, name)
     }
+    const same = Array.from({ length: 20_000 }, (_, i) => chunk(`c${i}`, 'hello'))
+    const before = performance.now()
+    const found = analyse(same, ANALYSIS_OPTIONS).chunks[7]?.findings ?? []
+    assert.equal(found.find(({ type }) => type === 'similarity')?.related_total, 19_999)
+    assert.ok(performance.now() - before < 10_000, 'equal chunks')
     const crowd = Array.from({ length: 3_000 }, (_, i) =>
       chunk(`c${i}`, `${WHOLE.english} no${i}.`),
     )

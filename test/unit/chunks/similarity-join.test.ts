@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { similarityJoin } from '#domain/chunks/similarity-join.ts'
 import { tokenSets } from '#domain/chunks/token-sets.ts'
-import { findTwins, relatedTo, STEPS_BUDGET } from '#domain/chunks/twins.ts'
+import { findTwins, relatedBy, STEPS_BUDGET } from '#domain/chunks/twins.ts'
 import { randomFrom } from './random.ts'
 
 const setOf = (tokens: Iterable<number>) => Int32Array.from(new Set(tokens))
@@ -133,8 +133,8 @@ describe('the twins of a text', () => {
     order.forEach((i, at) => {
       assert.equal(shuffled.nearest[at], straight.nearest[i])
       assert.deepEqual(
-        relatedTo(shuffled, at, (index) => `c${order[index]}`, 20),
-        relatedTo(straight, i, (index) => `c${index}`, 20),
+        relatedBy(shuffled, (index) => `c${order[index]}`, 20)(at),
+        relatedBy(straight, (index) => `c${index}`, 20)(i),
       )
     })
   })
@@ -143,17 +143,17 @@ describe('the twins of a text', () => {
     const base = Array.from({ length: 40 }, (_, i) => i)
     const sets = [base, [...base, 40], base, base, [...base, 40, 41]].map(setOf)
     const twins = findTwins(sets, 42, 0.85)
-    assert.deepEqual(
-      relatedTo(twins, 0, (i) => `c${9 - i}`, 3),
-      { ids: ['c6', 'c7', 'c8'], total: 4 },
-    )
+    assert.deepEqual(relatedBy(twins, (i) => `c${9 - i}`, 3)(0), {
+      ids: ['c6', 'c7', 'c8'],
+      total: 4,
+    })
     assert.equal(twins.nearest[0], 1)
   })
 
   test('an empty text has none', () => {
     const twins = findTwins([setOf([]), setOf([]), setOf([1])], 2, 0.85)
     assert.deepEqual([...twins.nearest], [0, 0, 0])
-    assert.deepEqual(relatedTo(twins, 0, String, 20), { ids: [], total: 0 })
+    assert.deepEqual(relatedBy(twins, String, 20)(0), { ids: [], total: 0 })
   })
 })
 

@@ -7,6 +7,9 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Problem } from '#domain/problem.ts'
 
+/** What is found of a chunk can be far larger than the chunk; all of it is one event. */
+const CHUNKS_MAX = 10_000
+
 /** An id of the caller's: anything that can be written down. */
 const CallersId = Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
 
@@ -29,7 +32,7 @@ export const OptionsInput = Type.Object({
 
 export const DocumentInput = Type.Object({
   document_id: CallersId,
-  chunks: Type.Array(ChunkInput),
+  chunks: Type.Array(ChunkInput, { maxItems: CHUNKS_MAX }),
   options: Type.Optional(OptionsInput),
 })
 export type DocumentInput = Static<typeof DocumentInput>
@@ -37,7 +40,7 @@ export type DocumentInput = Static<typeof DocumentInput>
 /** Each item is looked at by itself: a bad one fails alone. */
 export const BatchInput = Type.Object({
   batch_id: CallersId,
-  items: Type.Array(Type.Unknown()),
+  items: Type.Array(Type.Unknown(), { maxItems: CHUNKS_MAX }),
   options: Type.Optional(OptionsInput),
 })
 export type BatchInput = Static<typeof BatchInput>
@@ -92,6 +95,12 @@ function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject)
       return impossible(field, constraint, `must not be longer than ${String(given['limit'])}`)
     case 'pattern':
       return impossible(field, constraint, 'must not contain control characters')
+    case 'maxItems':
+      return impossible(
+        field,
+        constraint,
+        `must not have more than ${String(given['limit'])} items`,
+      )
     default:
       return impossible(field, constraint, message)
   }
