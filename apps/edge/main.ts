@@ -96,7 +96,7 @@ async function serve(main: Main): Promise<void> {
   const app = new Hono<{ Bindings: HttpBindings }>()
   const admission = new Admission(config.maxConcurrentRequests)
   const dialect = functionsDialect
-  const tokens = createTokens(config)
+  const tokens = createTokens({ ...config, standing: users.standing })
   const guard = createGuard({
     ...{ auth, tokens, limiter },
     keys: keyRings(staticKeyRing(config.apiKey), whilePresent(apiKeys, agreement)),

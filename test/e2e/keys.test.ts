@@ -121,12 +121,13 @@ test('a key is worth no more than its user still is, whoever gets the name later
   assert.deepEqual(await statuses(key), [200, 200])
   await admin.get(204, path, { method: 'DELETE' })
   for (const dead of [key, child.key]) assert.deepEqual(await statuses(dead), [401, 401])
-  // The user's token lives to its end, and makes no key that would outlive it.
   await user.get(401, PATH, { json: { name: 'late', scopes: ['read:functions'] } })
-  assert.equal((await user.key(id))?.active, false)
   await admin.createUser(username, scopes)
   for (const dead of [key, child.key]) assert.deepEqual(await statuses(dead), [401, 401])
+  // Nor is the token of whoever had the name before.
+  await user.get(401, PATH)
   const again = api.as(await api.token(username, PASSWORD))
+  assert.equal((await again.key(id))?.active, false)
   const fresh = await keyOf(again, ['read:functions'])
   assert.deepEqual(await statuses(fresh.key), [200, 200])
 })

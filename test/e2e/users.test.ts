@@ -48,8 +48,19 @@ test('a user is made, listed, changed and deleted', async () => {
   assert.equal((await api.askToken(username, 'another password')).status, 401)
   await admin.get(404, `${PATH}/${username}`, { method: 'DELETE' })
   await admin.get(404, `${PATH}/${username}`, { method: 'PATCH', json: { scopes: [] } })
-  // A token that was signed before lives to its end.
-  await asUser.get(200, PATH)
+  // A token that was signed before dies with its user.
+  await asUser.get(401, PATH)
+})
+
+test('a token is worth what its user still may, from the answer on', async () => {
+  const { api: user, username } = await admin.newcomer(['admin'])
+  await user.get(200, PATH)
+  const narrower = { method: 'PATCH', json: { scopes: ['jobs:read'] } }
+  await user.get(200, `${PATH}/${username}`, narrower)
+  await user.get(403, PATH)
+  await user.get(403, `${PATH}/${username}`, { method: 'PATCH', json: { scopes: ['admin'] } })
+  await admin.get(200, `${PATH}/${username}`, { method: 'PATCH', json: { scopes: ['admin'] } })
+  await user.get(200, PATH)
 })
 
 test('a name is taken once, however many want it', async () => {

@@ -11,6 +11,8 @@ export interface TokenUser {
   readonly subject: string
   readonly owner: string
   readonly scopes: readonly Scope[]
+  /** When this user began: whoever gets the name later is somebody else. */
+  readonly since?: string
 }
 
 export interface SignedToken {

@@ -8,6 +8,7 @@
  * 2. A token ends: `exp` is there, and at most a day ahead.
  * 3. Only a token of our own names an owner, and no provider's may pass for the local one.
  * 4. A verified token is remembered by its digest: briefly, and never beyond its end.
+ * 5. A token of our own is worth what its user still is, each time that it is shown.
  */
 import { createHash } from 'node:crypto'
 import { decodeProtectedHeader, errors, jwtVerify, SignJWT, type JWTPayload } from 'jose'
@@ -28,12 +29,25 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const CLEAN = /^[^\p{C}]{1,256}$/u
 
 export type TokensOptions = Cooldowns &
-  Pick<AccessConfig, 'jwtSecret' | 'jwksUrl' | 'jwtIssuer' | 'jwtAudience'>
+  Pick<AccessConfig, 'jwtSecret' | 'jwksUrl' | 'jwtIssuer' | 'jwtAudience'> & {
+    readonly standing?: Standing
+  }
+
+/** What a token that we signed then is worth now; undefined: nothing, its user is gone. */
+export type Standing = (principal: Principal, since: string | undefined) => Principal | undefined
+
+interface Verified {
+  readonly principal: Principal
+  readonly isOurs: boolean
+  /** When the user began who signed in for it. */
+  readonly since: string | undefined
+}
 
 export function createTokens(options: TokensOptions): Tokens {
   const { jwtSecret, jwtIssuer: issuer, jwtAudience: audience } = options
+  const { standing = (principal) => principal } = options
   const sources = keySources(options)
-  const remembered = new Remembered()
+  const remembered = new Remembered<Verified>()
   const rules = {
     requiredClaims: ['sub', 'exp'],
     clockTolerance: CLOCK_TOLERANCE_S,
@@ -41,7 +55,7 @@ export function createTokens(options: TokensOptions): Tokens {
     ...(audience !== undefined && { audience }),
   }
 
-  async function verified(token: string): Promise<{ principal: Principal; endsAtMs: number }> {
+  async function verify(token: string): Promise<Verified & { endsAtMs: number }> {
     if (token.length > TOKEN_MAX || !TOKEN.test(token)) throw new Unacceptable('no token at all')
     const { alg = '' } = decodeProtectedHeader(token)
     const source = sources.find(({ algorithms }) => algorithms.includes(alg))
@@ -52,15 +66,28 @@ export function createTokens(options: TokensOptions): Tokens {
       algorithms: [...algorithms],
     })
     const endsAtMs = endOf(payload) * 1_000
-    return { principal: principalOf(payload, source), endsAtMs }
+    const { isOurs } = source
+    const { since } = payload
+    const began = typeof since === 'string' ? since : undefined
+    return { principal: principalOf(payload, source), isOurs, since: began, endsAtMs }
+  }
+
+  function asItStands({ principal, isOurs, since }: Verified): Principal {
+    const stands = isOurs ? standing(principal, since) : principal
+    if (stands === undefined) throw invalidCredentials('its user is gone')
+    return stands
   }
 
   return {
-    async sign({ subject, owner, scopes }) {
+    async sign({ subject, owner, scopes, since }) {
       if (jwtSecret === undefined) {
         throw new Problem('UNAVAILABLE', 'Tokens are signed elsewhere: JWT_SECRET is not set.')
       }
-      const jwt = new SignJWT({ owner, scope: scopes.join(' ') })
+      const jwt = new SignJWT({
+        owner,
+        scope: scopes.join(' '),
+        ...(since !== undefined && { since }),
+      })
         .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
         .setSubject(subject)
         .setIssuedAt()
@@ -74,11 +101,11 @@ export function createTokens(options: TokensOptions): Tokens {
     async verify(token) {
       const digest = createHash('sha256').update(token).digest('base64')
       const known = remembered.get(digest, Date.now())
-      if (known !== undefined) return known
+      if (known !== undefined) return asItStands(known)
       try {
-        const { principal, endsAtMs } = await verified(token)
-        remembered.set(digest, principal, endsAtMs, Date.now())
-        return principal
+        const { endsAtMs, ...verified } = await verify(token)
+        remembered.set(digest, verified, endsAtMs, Date.now())
+        return asItStands(verified)
       } catch (error) {
         if (error instanceof Problem) throw error
         throw invalidCredentials(reasonOf(error))

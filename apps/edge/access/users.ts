@@ -13,6 +13,8 @@ import { filters, aggregateTokenOf, token } from '#events/subjects.ts'
 import type { User, UserEvent } from '#events/users.ts'
 import type { Log } from '#runtime/log.ts'
 import type { ByHeart } from '../followed.ts'
+import { covers, isScope } from './principal.ts'
+import type { Standing } from './tokens.ts'
 
 export type Known =
   | {
@@ -49,6 +51,22 @@ export class Users implements ByHeart {
   living(username: string): User | undefined {
     const known = this.find(username)
     return known?.kind === 'living' ? known.user : undefined
+  }
+
+  /**
+   * What somebody who signed in then may do now: nothing once they are deleted, also if another got
+   * their name since, and never more than they still may. Of a subject that we never heard of
+   * nobody here can say more than its token does.
+   */
+  readonly standing: Standing = (principal, since) => {
+    const known = this.find(principal.subject ?? '')
+    if (known === undefined) return principal
+    if (known.kind === 'gone') return undefined
+    const { created_at, scopes: had } = known.user
+    if (since !== undefined && since !== created_at) return undefined
+    const has = new Set(had.filter(isScope))
+    const scopes = new Set([...principal.scopes].filter((scope) => covers(has, scope)))
+    return { ...principal, scopes }
   }
 
   async take(message: JsMsg): Promise<void> {

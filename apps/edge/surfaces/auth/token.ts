@@ -30,8 +30,9 @@ export function tokenRoute(router: Router, options: TokenRouteOptions): void {
     const password = textIn(body, 'password', PASSWORD_BYTES_MAX)
     agreement.requirePresence()
     const user = await signIn({ username, password, address: addressOf(incoming) })
-    const { owner, scopes } = user
-    const signed = await tokens.sign({ subject: username, owner, scopes: scopes.filter(isScope) })
+    const { owner, created_at: since } = user
+    const scopes = user.scopes.filter(isScope)
+    const signed = await tokens.sign({ subject: username, owner, scopes, since })
     const { access_token, expires_in } = signed
     return {
       status: 200,
