@@ -64,13 +64,37 @@ describe('signing in', () => {
     assert.equal(await codeOf('nobody', PASSWORD), 'UNAUTHORIZED')
   })
 
-  it('counts five failures of an account, wherever they come from, known or not', async () => {
+  it('counts five failures of an address at an account, known or not', async () => {
     for (const name of ['ada', 'nobody']) {
       const { codeOf, checked } = world()
-      for (let i = 0; i < 5; i++) assert.equal(await codeOf(name, 'wrong', `a${i}`), 'UNAUTHORIZED')
-      assert.equal(await codeOf(name, PASSWORD, 'b'), 'RATE_LIMITED')
+      for (let i = 0; i < 5; i++) assert.equal(await codeOf(name, 'wrong'), 'UNAUTHORIZED')
+      assert.equal(await codeOf(name, PASSWORD), 'RATE_LIMITED')
       assert.equal(checked.length, 5)
     }
+  })
+
+  it('keeps nobody out elsewhere, however often one address fails', async () => {
+    const { codeOf } = world()
+    await Promise.all(times(20, () => codeOf('ada', 'wrong')))
+    for (let i = 0; i < 100; i++) await codeOf('ada', 'wrong')
+    assert.equal(await codeOf('ada', PASSWORD), 'RATE_LIMITED')
+    assert.equal(await codeOf('ada', PASSWORD, '192.0.2.2'), 'OK')
+  })
+
+  it('lets whoever is elsewhere in before a queue of attempts that are used up', async () => {
+    const { codeOf } = world()
+    const guesses = times(20, () => codeOf('ada', 'wrong'))
+    assert.equal(await codeOf('ada', PASSWORD, '192.0.2.2'), 'OK')
+    assert.equal(count(await Promise.all(guesses), 'UNAUTHORIZED'), 5)
+  })
+
+  it('brakes whoever guesses at one account from many addresses', async () => {
+    const { codeOf, checked } = world()
+    for (let i = 0; i < 100; i++) {
+      assert.equal(await codeOf('ada', 'wrong', `a${i % 25}`), 'UNAUTHORIZED')
+    }
+    assert.equal(await codeOf('ada', PASSWORD, 'b'), 'RATE_LIMITED')
+    assert.equal(checked.length, 100)
   })
 
   it('counts twenty failures of an address, whomever they aim at', async () => {
@@ -87,10 +111,15 @@ describe('signing in', () => {
 
   it('gives a burst no more guesses than its limit, and no queue without an end', async () => {
     const { codeOf, checked } = world()
-    const codes = await Promise.all(times(50, (i) => codeOf('ada', 'wrong', `a${i}`)))
+    const codes = await Promise.all(times(50, () => codeOf('ada', 'wrong')))
     assert.equal(count(codes, 'UNAUTHORIZED'), 5)
     assert.equal(checked.length, 5)
     assert.ok(count(codes, 'OVERLOADED') > 0)
+    const { codeOf: spread, checked: guessed } = world()
+    for (let round = 0; round < 8; round++) {
+      await Promise.all(times(20, (i) => spread('ada', 'wrong', `a${round}-${i}`)))
+    }
+    assert.equal(guessed.length, 100)
     const { codeOf: other, checked: others } = world()
     await Promise.all(times(50, (i) => other(`user${i}`, 'wrong')))
     assert.equal(others.length, 20)

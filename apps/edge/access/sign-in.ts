@@ -4,9 +4,11 @@
  * Invariants:
  * 1. An unknown user, a deleted one and a wrong password are told apart by nothing: neither the
  *    answer, nor the time that it takes, nor the limits.
- * 2. Failures count, by the account that they aim at and by the address that they come from; a
- *    success does not. Attempts on one account, or from one address, come one after another, so that
- *    no burst gets past a limit that its own failures will have reached.
+ * 2. Failures count, a success does not. Attempts from one address come one after another, and so do
+ *    those on one account that their address has not used up: no burst gets past a limit that its own
+ *    failures will have reached.
+ * 3. An address that has failed keeps nobody out elsewhere: a few failures close an account to where
+ *    they come from, and only as many as no one address can make close it everywhere.
  */
 import { Problem } from '#domain/problem.ts'
 import type { User } from '#events/users.ts'
@@ -37,24 +39,32 @@ export type SignIn = (attempt: Attempt) => Promise<User>
 export function createSignIn({ users, hashing, limiter }: SignInOptions): SignIn {
   const inTurn = createTurns()
 
-  const check = async ({ username, password, address }: Attempt): Promise<User> => {
-    const accounts = () => limiter.peek('token-account', username)
-    const addresses = () => limiter.peek('token-address', address)
-    for (const look of [addresses, accounts]) requireAllowed(await look())
+  const requireAddress = async (address: string, accountAt: string): Promise<void> => {
+    requireAllowed(await limiter.peek('token-address', address))
+    requireAllowed(await limiter.peek('token-account-at-address', accountAt))
+  }
+
+  const check = async ({ username, password, address }: Attempt, accountAt: string) => {
+    requireAllowed(await limiter.peek('token-account', username))
     const user = users.living(username)
     const isRight = await hashing.verify(password, user?.password_hash ?? NOBODYS)
     if (isRight && user !== undefined) return user
     await limiter.take('token-address', address)
-    const { headers } = await limiter.take('token-account', username)
+    await limiter.take('token-account', username)
+    const { headers } = await limiter.take('token-account-at-address', accountAt)
     throw new Problem('UNAUTHORIZED', 'The username or the password is wrong.', undefined, {
       headers: { ...headers, 'www-authenticate': 'Bearer' },
     })
   }
 
-  return (attempt) =>
-    inTurn(`address ${attempt.address}`, () =>
-      inTurn(`account ${attempt.username}`, () => check(attempt)),
-    )
+  return (attempt) => {
+    const { username, address } = attempt
+    const accountAt = `${address} ${username}`
+    return inTurn(`address ${address}`, async () => {
+      await requireAddress(address, accountAt)
+      return inTurn(`account ${username}`, () => check(attempt, accountAt))
+    })
+  }
 }
 
 function requireAllowed({ allowed, headers, retryAfterS }: Decision): void {

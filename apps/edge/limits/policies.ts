@@ -2,8 +2,9 @@
  * How often somebody may do what: the figures, as data.
  *
  * Sources: section 4 of the lambda API document (execute, functions), "限流" of the chunk API's
- * (chunks). Those of the token endpoint are ours: what counts there are failures, by the address
- * that they come from and by the account that they aim at.
+ * (chunks). Those of the token endpoint are ours: what counts there are failures, of an address at
+ * all, of an address at one account, and at one account from everywhere. The last is only a brake for
+ * guessers with many addresses: were it as tight as the others, anybody could keep anybody out.
  */
 import type { LimitName } from '../access/routes.ts'
 
@@ -33,7 +34,8 @@ export const POLICIES = {
   functions: each({ name: 'functions', limit: 60, windowS: MINUTE_S }),
   'functions-anonymous': each({ name: 'functions', limit: 10, windowS: MINUTE_S }),
   'token-address': nobody({ name: 'token', limit: 20, windowS: MINUTE_S }),
-  'token-account': nobody({ name: 'token', limit: 5, windowS: MINUTE_S }),
+  'token-account-at-address': nobody({ name: 'token', limit: 5, windowS: MINUTE_S }),
+  'token-account': nobody({ name: 'token', limit: 100, windowS: MINUTE_S }),
   chunks: each(
     { name: 'minute', limit: 100, windowS: MINUTE_S },
     { name: 'hour', limit: 1_000, windowS: HOUR_S },
@@ -43,7 +45,7 @@ export const POLICIES = {
 export type PolicyName = keyof typeof POLICIES
 export const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[]
 
-/** Which policy a route's limit means; the token endpoint asks for its two by name. */
+/** Which policy a route's limit means; the token endpoint asks for its three by name. */
 export function policyFor(limit: Exclude<LimitName, 'token'>, authenticated: boolean): PolicyName {
   // The document gives users and addresses the same.
   if (limit === 'chunks') return limit
