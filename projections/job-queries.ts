@@ -168,7 +168,7 @@ export function acceptedIn(row: JobRow): JobAccepted {
 export interface UnfinishedJob extends JobRow {
   /** When it could run first. */
   readonly due_at: string
-  /** Of the version that it was accepted with; null if that version is unknown. */
+  /** Of its session, else of the version that it was accepted with; null if that is unknown. */
   readonly timeout_ms: number | null
   /** Seconds. */
   readonly max_queue_age: number | null
@@ -181,6 +181,11 @@ export interface OverdueRequest {
   /** The last one of the page before this one. */
   readonly after?: Pick<UnfinishedJob, 'due_at' | 'id'> | undefined
 }
+
+/** A session's own holds, whatever the function says. */
+const timeoutMs = sql<
+  number | null
+>`case when jobs.session_id is null then v.timeout_ms else s.timeout_ms end`
 
 /** When it could run first. */
 const dueAt = sql<string>`coalesce(jobs.run_at, jobs.accepted_at)`
@@ -198,7 +203,8 @@ export async function overdueJobs(
         .onRef('v.version', '=', 'jobs.function_version'),
     )
     .select([...summary, 'jobs.result', 'jobs.input', dueAt.as('due_at')])
-    .select(['v.timeout_ms', 'v.max_queue_age'])
+    .leftJoin('sessions as s', 's.id', 'jobs.session_id')
+    .select([timeoutMs.as('timeout_ms'), 'v.max_queue_age'])
     .where('jobs.status', 'in', ['pending', 'running'])
     .where(dueAt, '<', pendingBefore)
     .orderBy(dueAt)

@@ -15,6 +15,7 @@ import * as sessions from './migrations/0004-sessions.ts'
 import * as usersAndKeys from './migrations/0005-users-and-keys.ts'
 import * as redrivenJobs from './migrations/0006-redriven-jobs.ts'
 import * as optimizations from './migrations/0007-optimizations.ts'
+import * as sessionTimeouts from './migrations/0008-session-timeouts.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -25,6 +26,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0005-users-and-keys': usersAndKeys,
   '0006-redriven-jobs': redrivenJobs,
   '0007-optimizations': optimizations,
+  '0008-session-timeouts': sessionTimeouts,
 }
 
 export class MigrationError extends Error {

@@ -175,6 +175,8 @@ function sessionInitialized(message: Envelope): Happening {
   text('session_id', data.session_id)
   whole('function_version', data.function_version, 0, INT4_MAX)
   text('language_title', data.language_title)
+  const { timeout_ms } = fields('context', data.context)
+  whole('context.timeout_ms', timeout_ms, 0, INT4_MAX)
   time('created_at', data.created_at)
   time('expires_at', data.expires_at)
   return message as Happening

@@ -19,6 +19,7 @@ export interface SessionTable {
   expires_at: string
   closed_at: string | null
   close_reason: CloseReason | null
+  timeout_ms: number | null
 }
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
@@ -50,10 +51,12 @@ export function applyToSessions(
   }
   if (before !== undefined) return
   const { owner, function_id, function_version, language_title, created_at, expires_at } = data
+  const { context } = data
   initialized.set(id, {
     ...{ id, owner, function_id, function_version, language_title, created_at, expires_at },
     closed_at: null,
     close_reason: null,
+    timeout_ms: context.timeout_ms,
   })
 }
 
@@ -71,14 +74,16 @@ export function insertSessions({ initialized }: SessionChanges): Part {
       column(rows.map((row) => row.expires_at)),
       column(rows.map((row) => row.closed_at)),
       column(rows.map((row) => row.close_reason)),
+      column(rows.map((row) => row.timeout_ms)),
     ],
     sql: ($) => `
       insert into sessions
         (id, owner, function_id, function_version, language_title, created_at, expires_at,
-         closed_at, close_reason)
+         closed_at, close_reason, timeout_ms)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::bigint[], ${$(4)}::integer[], ${$(5)}::text[],
-        ${$(6)}::timestamptz[], ${$(7)}::timestamptz[], ${$(8)}::timestamptz[], ${$(9)}::text[]) r
+        ${$(6)}::timestamptz[], ${$(7)}::timestamptz[], ${$(8)}::timestamptz[], ${$(9)}::text[],
+        ${$(10)}::integer[]) r
       on conflict (id) do nothing`,
   }
 }

@@ -6,8 +6,9 @@
  *    stands still, or is away, runs it when it is back. A command is gone when its function's durable
  *    has nothing waiting and nothing in flight, or nothing that is as old as the job, seen so in two
  *    sweeps in a row.
- * 2. A running job is overdue when, moreover, its time-out and two leases are over. A call has no
- *    command, so that is all that counts for it, unless older commands of its function still wait.
+ * 2. A running job is overdue when, moreover, its time-out (in a session the session's) and two leases
+ *    are over. A call has no command, so that is all that counts for it, unless older commands of its
+ *    function still wait.
  * 3. A job that was accepted for later is not looked at before its time, nor one that is tried again,
  *    nor are they ended while the log may still hold them back.
  * 4. One that has waited longer than its function wants is overdue whatever became of its command: who

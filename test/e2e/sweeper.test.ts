@@ -13,7 +13,15 @@ import { quietLog } from '#test/support/quiet-log.ts'
 import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
 import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
-import { accepted, defined, delayed, retrying, run, started } from '../projections/happenings.ts'
+import {
+  accepted,
+  defined,
+  delayed,
+  initialized,
+  retrying,
+  run,
+  started,
+} from '../projections/happenings.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -124,6 +132,36 @@ test('a job ends that has waited too long, and one that waits to be tried again 
   const later = now + 2 * HOUR_MS
   assert.equal(await sweeper.sweep(later), 0)
   assert.equal(await sweeper.sweep(later), 1)
+})
+
+test('an execution has the time of its session, however little its function wants', async () => {
+  await using world = await openWorld()
+  const { bus, db, payloads } = world
+  const [long, short] = [randomUUID(), randomUUID()]
+  await world.say([
+    defined(1, 1, { timeout_ms: 1_000 }),
+    initialized(long, 1, NOW, 600_000),
+    initialized(short, 1, NOW, 1_000),
+    justNow(started(11, 1, 1, { session: { id: long } })),
+    justNow(started(12, 1, 1, { session: { id: short } })),
+  ])
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const endedAt = async (nowMs: number) => {
+    const counts = [await sweeper.sweep(nowMs), await sweeper.sweep(nowMs)]
+    await world.projected()
+    return counts
+  }
+  const start = Date.parse(NOW)
+  assert.deepEqual(await endedAt(start + 550_000), [0, 1])
+  assert.equal((await findJob(db, OWNER, 11))?.status, 'running')
+  assert.equal((await findJob(db, OWNER, 12))?.status, 'failed')
+  assert.deepEqual(await endedAt(start + 700_000), [0, 1])
+  assert.equal((await findJob(db, OWNER, 11))?.status, 'failed')
 })
 
 test('the end that it says carries all that was accepted', async () => {

@@ -87,11 +87,16 @@ export function delayed(job: number, fn = 1, changes: Partial<JobAccepted> = {})
   }
 }
 
-export function started(job: number, fn = 1, attempt = 1): Said {
+export function started(
+  job: number,
+  fn = 1,
+  attempt = 1,
+  changes: Partial<JobAccepted> = {},
+): Said {
   return {
     subject: subjects.jobEvent(fn, 'started'),
     message: said(jobMessageId.start(job, attempt), 'job.started', String(fn), {
-      ...accepted(job, fn),
+      ...accepted(job, fn, changes),
       attempt,
       started_at: later(job + 100 * attempt),
     }),
@@ -168,20 +173,24 @@ export function retrying(job: number, fn = 1, attempt = 1, retry_at = later(atte
 
 export const SESSION = 'f8c3de3d-1234-5678-9abc-def012345678'
 
-export const ofSession = (id = SESSION) => ({
+export const ofSession = (id = SESSION, timeout_ms = 1_000) => ({
   session: {
     id,
-    context: { timeout_ms: 1_000, retain_session: false },
+    context: { timeout_ms, retain_session: false },
     expires_at: later(7_200_000),
   },
 })
 
-export function initialized(id = SESSION, fn = 1, created_at = AT): Said {
+export function initialized(id = SESSION, fn = 1, created_at = AT, timeout_ms?: number): Said {
   return {
     subject: subjects.sessionEvent(fn, 'initialized'),
     message: said(sessionMessageId.initialized(id), 'session.initialized', String(fn), {
       ...{ session_id: id, owner: OWNER, function_id: fn, function_version: 1, definition_seq: 1 },
-      ...{ runtime: 'python', language_title: `python-echo-${fn}`, ...ofSession(id).session },
+      ...{
+        runtime: 'python',
+        language_title: `python-echo-${fn}`,
+        ...ofSession(id, timeout_ms).session,
+      },
       ...{ created_at, expires_at: later(7_200_000) },
     }),
   }
