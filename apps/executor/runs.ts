@@ -241,14 +241,14 @@ export class Runs {
     const { sandbox, sessions, outcomes, log } = this.#options
     let showing: NodeJS.Timeout | undefined
     let shown: Promise<unknown> | undefined
-    const show = () => {
+    const show = (started: ReturnType<typeof saying>) => {
       shown = outcomes
-        .append(jobStarted(command, attempt, saying()))
+        .append(jobStarted(command, attempt, started))
         .catch((error: unknown) => log.warn('start_not_shown', { ...about(command), error }))
     }
     try {
       const onStart = () => {
-        if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS)
+        if (!recorded) showing = setTimeout(show, SHOW_RUNNING_AFTER_MS, saying())
       }
       const run = { ...runOf(command, version, attempt), signal, onStart }
       const isRetained = command.data.session?.context.retain_session === true

@@ -37,12 +37,22 @@ test('a job that ran is explained by its start and its end', async () => {
   const id = await api.register({ timeout_ms: 5_000, memory_mb: 96 })
   const job = await api.call(id)
   const told = await explain(job.id)
-  assert.match(told.summary, /^It ran to its end in \d+ ms, at attempt 1\.$/)
+  assert.match(told.summary, /^It ran to its end in [\d.]+ ms, at attempt 1\.$/)
   assert.deepEqual(whats(told), ['accepted', 'started', 'succeeded'])
   assert.equal(told.complete, true)
   assert.equal(told.waiting, undefined)
   assert.deepEqual(told.limits, { concurrency: 1, timeout_ms: 5_000, memory_mb: 96 })
   assert.equal(told.chain[0]?.['function_version'], 1)
+})
+
+test('a run that takes longer than a moment is told to have started when it did', async () => {
+  const code = 'import time\ndef handler(event):\n    time.sleep(event)'
+  const id = await api.register({ code })
+  const { chain } = await explain((await api.call(id, 0.4)).id)
+  const [started, ended] = ['started', 'succeeded'].map((what) =>
+    Date.parse(chain.find((step) => step.what === what)?.at ?? ''),
+  )
+  assert.ok(Number(ended) - Number(started) >= 380, JSON.stringify(chain))
 })
 
 test('its limits are those of the version that it was accepted with', async () => {

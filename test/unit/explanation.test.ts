@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Envelope } from '#events/envelope.ts'
+import type { Definition } from '#events/functions.ts'
 import type { JobRow } from '#projections/job-queries.ts'
 import { explanationOf, type Known } from '../../apps/edge/explain/explanation.ts'
 import type { Waiting } from '../../apps/edge/explain/waiting.ts'
@@ -72,6 +73,23 @@ test('a job from the cache names its source', () => {
     told.chain.map(({ what }) => what),
     ['accepted', 'answered from the cache'],
   )
+})
+
+test('what is executed in a session has the time-out of the session', () => {
+  const definition = { timeout_ms: 1_000, memory_mb: 128 } as Definition
+  const session = { id: 'f8c3de3d', context: { timeout_ms: 60_000, retain_session: false } }
+  const limits = (data: object) =>
+    explained({ definition, told: { events: [event('job.started', data)], complete: true } }).limits
+  assert.equal(limits({ session })?.timeout_ms, 60_000)
+  assert.equal(limits({ session: { id: 'f8c3de3d' } })?.timeout_ms, 1_000)
+  assert.equal(limits({})?.timeout_ms, 1_000)
+})
+
+test('a run of less than a millisecond took some time all the same', () => {
+  const summary = (duration_ms: number) =>
+    explained({ row: row({ status: 'success', attempt: 1, duration_ms }) }).summary
+  assert.equal(summary(0.0914), 'It ran to its end in 0.091 ms, at attempt 1.')
+  assert.equal(summary(1_234.56), 'It ran to its end in 1235 ms, at attempt 1.')
 })
 
 test('what the log has forgotten is told by the job itself', () => {

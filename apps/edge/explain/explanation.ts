@@ -1,5 +1,6 @@
 /** Why a job is what it is: one sentence, the chain of events behind it, and the limits it met. */
 import type { Definition } from '#events/functions.ts'
+import type { SessionOfJob } from '#events/sessions.ts'
 import type { JobRow } from '#projections/job-queries.ts'
 import type { JobEvents } from './job-events.ts'
 import { originOf, REASONS, stepOf, type Step } from './steps.ts'
@@ -26,7 +27,7 @@ export function explanationOf(known: Known) {
     summary: summaryOf(known, chain),
     chain,
     complete: told.complete,
-    ...(definition !== undefined && { limits: limitsOf(definition, known.concurrency) }),
+    ...(definition !== undefined && { limits: limitsOf(known, definition) }),
     ...(waiting !== undefined && { waiting }),
   }
 }
@@ -57,8 +58,16 @@ function endOf(type: string, time: string, data: object) {
 /** Those of our own that a function may have. */
 const OPTIONAL_LIMITS = ['retry', 'max_queue_age', 'max_queue_depth'] as const
 
-function limitsOf(definition: Definition, fallback: number) {
-  const { timeout_ms, memory_mb, concurrency = fallback } = definition
+interface OfSession {
+  /** The sweeper, who says some ends, knows but its id. */
+  readonly session?: Partial<SessionOfJob>
+}
+
+function limitsOf({ told, ...known }: Known, definition: Definition) {
+  const { memory_mb, concurrency = known.concurrency } = definition
+  const { session } = (told.events[0]?.data ?? {}) as OfSession
+  // A session's own holds, whatever the function says.
+  const { timeout_ms } = session?.context ?? definition
   const optional = OPTIONAL_LIMITS.filter((name) => definition[name] !== undefined)
   return {
     ...{ concurrency, timeout_ms, memory_mb },
@@ -77,12 +86,15 @@ function summaryOf(known: Known, chain: readonly Step[]): string {
       const source = chain.find((step) => 'source_job_id' in step)?.['source_job_id']
       if (typeof source === 'number')
         return `It came from the cache: its result is that of job ${source}.`
-      return `It ran to its end in ${Math.round(row.duration_ms ?? 0)} ms, at attempt ${row.attempt}.`
+      return `It ran to its end in ${shown(row.duration_ms ?? 0)} ms, at attempt ${row.attempt}.`
     }
     case 'failed':
       return whyItFailed(row)
   }
 }
+
+/** A run of less than a millisecond took some time all the same. */
+const shown = (ms: number) => (ms < 10 ? Number(ms.toPrecision(2)) : Math.round(ms))
 
 function whyItRuns({ attempt, started_at, retry_at, error }: JobRow): string {
   if (retry_at === null || Date.parse(retry_at) < Date.now()) {
