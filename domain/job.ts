@@ -273,7 +273,7 @@ export const overdue = (maxAgeS: number | undefined): JobError => ({
   message:
     maxAgeS === undefined
       ? 'Its caller waited for it no longer.'
-      : `It was not begun within ${maxAgeS} seconds.`,
+      : `It was not begun within its max_queue_age, ${maxAgeS} s.`,
 })
 
 export const unreadable = (reason: string): JobError => ({

@@ -266,6 +266,7 @@ test('bad requests are refused as problems', async () => {
   ]) {
     await ask(400, `${PATH}/redrive`, { json })
   }
-  await ask(404, `${PATH}/999999`)
+  const unknown = await ask<{ details: object }>(404, `${PATH}/999999`)
+  assert.deepEqual(unknown.details, { field: 'id' })
   await ask(404, `${PATH}/999999/redrive`, { method: 'POST' })
 })

@@ -205,6 +205,8 @@ test('hostile bodies and titles are refused in the words of the document', async
       headers: { 'language-title': given },
     })
   }
+  const untitled = await api.refused(400, '/api/v1/initialize', { json: {} })
+  assert.match(untitled.error.message, /^Language-Title is required/)
   const { error } = await api.refused(405, '/api/v1/initialize')
   assert.equal(error.code, 'INVALID_REQUEST')
 })

@@ -80,9 +80,9 @@ export const ROUTES = {
 
   'GET /api/v1/dead-letters': { scopes: ADMIN },
   'DELETE /api/v1/dead-letters': { scopes: ADMIN },
-  'GET /api/v1/dead-letters/:seq': { scopes: ADMIN },
-  'DELETE /api/v1/dead-letters/:seq': { scopes: ADMIN },
-  'POST /api/v1/dead-letters/:seq/redrive': { scopes: ADMIN, creates: true },
+  'GET /api/v1/dead-letters/:id': { scopes: ADMIN },
+  'DELETE /api/v1/dead-letters/:id': { scopes: ADMIN },
+  'POST /api/v1/dead-letters/:id/redrive': { scopes: ADMIN, creates: true },
   'POST /api/v1/dead-letters/redrive': { scopes: ADMIN, creates: true },
 } as const satisfies Readonly<Record<string, RouteAccess>>
 

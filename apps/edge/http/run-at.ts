@@ -9,6 +9,7 @@ const DELAY = /^\d{1,9}(?:\.\d{1,9})?$/
 const TIME =
   /^(\d{4}-\d\d-\d\d)[Tt ]((?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)(\.\d{1,9})?(?:[Zz]|([-+ ])((?:[01]\d|2[0-3]):[0-5]\d))$/
 const MILLISECONDS = 1_000
+const DAY_S = 86_400
 
 export interface Asked {
   readonly query: (name: string) => string | undefined
@@ -25,13 +26,13 @@ export function parseRunAt({ query }: Asked, nowMs: number, maxMs: number): stri
   if (runAt === undefined) return undefined
   const atMs = timeMs(runAt)
   if (atMs - nowMs <= maxMs) return new Date(atMs).toISOString()
-  throw refused('run_at', runAt, `at most ${maxMs / MILLISECONDS} seconds away`)
+  throw refused('run_at', runAt, `at most ${limit(maxMs)} away`)
 }
 
 function delayMs(text: string, maxMs: number): number {
   const ms = DELAY.test(text) ? Number(text) * MILLISECONDS : NaN
   if (ms > 0 && ms <= maxMs) return ms
-  throw refused('delay', text, `seconds above 0, at most ${maxMs / MILLISECONDS}`)
+  throw refused('delay', text, `seconds above 0, at most ${limit(maxMs)}`)
 }
 
 function timeMs(text: string): number {
@@ -45,6 +46,12 @@ function timeMs(text: string): number {
 }
 
 const isoDay = (ms: number) => (Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 10))
+
+/** `2505600 seconds (29 days)` */
+function limit(ms: number): string {
+  const seconds = ms / MILLISECONDS
+  return `${seconds} seconds (${seconds / DAY_S} days)`
+}
 
 function refused(field: string, given: string, what: string): Problem {
   const details = { field, given: given.slice(0, 64) }

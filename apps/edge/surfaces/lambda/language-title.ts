@@ -21,7 +21,11 @@ export function functionOfHeader(
   owner: string,
   given: string | undefined,
 ): Defined {
-  const text = given === undefined ? undefined : fromBytes(given)
+  if (given === undefined || given === '') {
+    const message = `${HEADER} is required: <language>-<title>, such as nodejs-calculator.`
+    throw new Problem('INVALID_REQUEST', message, { field: HEADER })
+  }
+  const text = fromBytes(given)
   if (text === undefined) {
     const message = `${HEADER} must be given as UTF-8, perhaps percent-encoded.`
     throw new Problem('INVALID_REQUEST', message, { field: HEADER })

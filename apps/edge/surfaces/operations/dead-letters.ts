@@ -51,7 +51,7 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
   const required = async (id: number): Promise<Letter> => {
     const letter = await letters.find(id)
     if (letter !== undefined) return letter
-    throw new Problem('NOT_FOUND', `There is no dead letter ${id}.`, { field: 'seq' })
+    throw new Problem('NOT_FOUND', `There is no dead letter ${id}.`, { field: 'id' })
   }
   const viewed = async ({ id, at, stream, consumer, seq, subject, ...letter }: Letter) => {
     const { deliveries, code, reason } = letter
@@ -68,14 +68,14 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
     return shown(200, { dead_letters: await Promise.all(page.letters.map(viewed)), next })
   })
 
-  router.on('GET /api/v1/dead-letters/:seq', async (exchange) => {
-    const letter = await required(idOf(exchange, 'seq'))
+  router.on('GET /api/v1/dead-letters/:id', async (exchange) => {
+    const letter = await required(idOf(exchange, 'id'))
     const { headers, payload } = letter
     return shown(200, { ...(await viewed(letter)), headers, payload })
   })
 
-  router.on('POST /api/v1/dead-letters/:seq/redrive', async (exchange) => {
-    const id = idOf(exchange, 'seq')
+  router.on('POST /api/v1/dead-letters/:id/redrive', async (exchange) => {
+    const id = idOf(exchange, 'id')
     const text = await readOptionalText(exchange.incoming, maxBodyBytes)
     const { again = false } = validAgain(text === undefined ? {} : parseJson(text))
     return shown(200, redrivenView(await redrive(await required(id), again, exchange)))
@@ -98,8 +98,8 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
     return shown(200, { redriven, refused, next: page?.next ?? null })
   })
 
-  router.on('DELETE /api/v1/dead-letters/:seq', async (exchange) => {
-    const id = idOf(exchange, 'seq')
+  router.on('DELETE /api/v1/dead-letters/:id', async (exchange) => {
+    const id = idOf(exchange, 'id')
     await required(id)
     await letters.remove(id)
     return { status: 204 }
