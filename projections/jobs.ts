@@ -10,7 +10,8 @@
  * 2. A status never moves backwards: a start counts only if its attempt is above the row's, and a
  *    command only makes a row where there is none. From its first attempt to its end a job is
  *    running, also while it waits to be tried again; `error` is then that of the last failed run.
- * 3. Within a batch (`applyToJobs`) and across batches (`upsertJobs`) the same rules hold.
+ * 3. Within a batch (`applyToJobs`) and across batches (`upsertJobs`) the same rules hold, wherever a
+ *    batch is cut. So `started_at` is the latest start that was said, whatever attempt's.
  */
 import type {
   JobAccepted,
@@ -80,9 +81,10 @@ export function applyToJobs(
       return
     case 'job.started': {
       const { attempt, started_at } = happening.data
-      if (before !== undefined && before.attempt >= attempt) return
       const row = before ?? pending(data)
-      changes.set(row.id, { ...row, status: 'running', attempt, started_at })
+      const started = isLater(started_at, row.started_at) ? started_at : row.started_at
+      if (row.attempt >= attempt) changes.set(row.id, { ...row, started_at: started })
+      else changes.set(row.id, { ...row, status: 'running', attempt, started_at: started })
       return
     }
     case 'job.retrying': {
@@ -229,19 +231,25 @@ export function upsertJobs(changes: JobChanges): Part {
         ${$(20)}::boolean[], ${$(21)}::timestamptz[], ${$(22)}::timestamptz[],
         ${$(23)}::text[], ${$(24)}::bigint[], ${$(25)}::bigint[], ${$(26)}::timestamptz[]) r
       on conflict (id) do update set
-        status = excluded.status, attempt = excluded.attempt,
-        started_at = coalesce(excluded.started_at, j.started_at),
+        status = excluded.status,
+        attempt = case when excluded.counted_on is not null then excluded.attempt
+          else greatest(excluded.attempt, j.attempt) end,
+        started_at = case when excluded.duration_ms is not null then excluded.started_at
+          else greatest(excluded.started_at, j.started_at) end,
         finished_at = excluded.finished_at, duration_ms = excluded.duration_ms,
         cpu_ms = excluded.cpu_ms, memory_bytes = excluded.memory_bytes,
         counted_on = excluded.counted_on, logs_truncated = excluded.logs_truncated,
         result = excluded.result, logs = excluded.logs,
         cancelled = excluded.cancelled, cached_from = excluded.cached_from,
         error = case when excluded.counted_on is not null then excluded.error
+          when excluded.attempt < j.attempt then j.error
           else coalesce(excluded.error, j.error) end,
         retry_at = case when excluded.counted_on is not null then null
+          when excluded.attempt < j.attempt then j.retry_at
           else coalesce(excluded.retry_at, j.retry_at) end
       where j.counted_on is null
         and (excluded.counted_on is not null or excluded.attempt > j.attempt
+          or excluded.started_at > coalesce(j.started_at, '-infinity')
           or (excluded.attempt = j.attempt
             and excluded.retry_at > coalesce(j.retry_at, '-infinity')))
       returning function_id, owner, status, cancelled, duration_ms, cpu_ms, memory_bytes,

@@ -6,8 +6,18 @@ import { functionMetrics } from '#projections/function-metrics.ts'
 import { findJob } from '#projections/job-queries.ts'
 import type { DeadLetter } from '#events/jetstream/dead.ts'
 import { signals, subjects } from '#events/subjects.ts'
-import { defined, initialized, keyUsed, later, run, succeeded, userSaid } from './happenings.ts'
-import { openWorld, OWNER, type Said } from './fixture.ts'
+import {
+  defined,
+  failed,
+  initialized,
+  keyUsed,
+  later,
+  run,
+  started,
+  succeeded,
+  userSaid,
+} from './happenings.ts'
+import { openWorld, OWNER, type Said, type World } from './fixture.ts'
 import { until } from '../support/until.ts'
 
 function spoilt(message: Said, changes: Record<string, unknown>): Said {
@@ -15,6 +25,35 @@ function spoilt(message: Said, changes: Record<string, unknown>): Said {
   return {
     ...message,
     message: { ...envelope, data: { ...(envelope.data as object), ...changes } },
+  }
+}
+
+interface Writer extends AsyncDisposable {
+  /** As one batch. */
+  apply(said: readonly Said[]): Promise<void>
+}
+
+async function openWriter(world: World): Promise<Writer> {
+  {
+    await using running = world.project()
+    await running.projector.settled
+    await world.projected()
+  }
+  const client = newClient({ url: world.database.url, name: 'test' })
+  await client.connect()
+  const at = await world.db.selectFrom('checkpoint').selectAll().executeTakeFirstOrThrow()
+  let from = { events: at.events_seq, commands: at.commands_seq }
+  return {
+    async apply(said) {
+      const to = { ...from, events: from.events + 1 }
+      const batch = said.map(({ message }) => ({
+        ...{ stream: 'EVENTS' as const, seq: to.events, at: Date.parse(later(0)) },
+        happening: message as never,
+      }))
+      await applyBatch(client, from, to, batch)
+      from = to
+    },
+    [Symbol.asyncDispose]: () => client.end(),
   }
 }
 
@@ -47,31 +86,32 @@ test('a second writer at the same checkpoint writes nothing', async () => {
 
 test('batches of many kinds are statements of their own, however alike they begin', async () => {
   await using world = await openWorld()
-  {
-    await using running = world.project()
-    await running.projector.settled
-    await world.projected()
-  }
-  const client = newClient({ url: world.database.url, name: 'test' })
-  await client.connect()
-  await using stack = new AsyncDisposableStack()
-  stack.defer(() => client.end())
-  const at = await world.db.selectFrom('checkpoint').selectAll().executeTakeFirstOrThrow()
-  let from = { events: at.events_seq, commands: at.commands_seq }
-  const apply = async (all: readonly Said[]) => {
-    const to = { ...from, events: from.events + 1 }
-    const batch = all.map(({ message }) => ({
-      ...{ stream: 'EVENTS' as const, seq: to.events, at: Date.parse(later(0)) },
-      happening: message as never,
-    }))
-    await applyBatch(client, from, to, batch)
-    from = to
-  }
+  await using writer = await openWriter(world)
   const kinds = [defined(1), succeeded(1), initialized(), userSaid('ada')]
-  await apply(kinds)
-  await apply([...kinds, keyUsed('a', 1)])
-  await apply(kinds)
+  await writer.apply(kinds)
+  await writer.apply([...kinds, keyUsed('a', 1)])
+  await writer.apply(kinds)
   assert.equal((await findJob(world.db, OWNER, 1))?.status, 'success')
+})
+
+test('starts out of order make the same job, wherever the batch is cut', async () => {
+  await using world = await openWorld()
+  await using writer = await openWriter(world)
+  const happened = (job: number) => [
+    started(job, 1, 2),
+    started(job),
+    failed(job, 1, { attempt: 2, duration_ms: null }),
+  ]
+  for (const one of happened(1)) await writer.apply([one])
+  await writer.apply(happened(2).slice(0, 1))
+  await writer.apply(happened(2).slice(1))
+  await writer.apply(happened(3).slice(0, 2))
+  await writer.apply(happened(3).slice(2))
+  await writer.apply(happened(4))
+  for (const job of [1, 2, 3, 4]) {
+    const row = await findJob(world.db, OWNER, job)
+    assert.deepEqual([row?.started_at, row?.attempt], [later(job + 200), 2])
+  }
 })
 
 test('what cannot be applied is put aside, and what stands around it is applied', async () => {
