@@ -9,13 +9,14 @@
  */
 import { randomUUID } from 'node:crypto'
 import { sessionClosed } from '#domain/session.ts'
+import { TIMEOUT_MS_MAX } from '#events/functions.ts'
 import type { JobAccepted, RunData } from '#events/jobs.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import type { SessionClosed, SessionData, SessionOfJob } from '#events/sessions.ts'
-import { EVENTS } from '#events/streams.ts'
+import { CALL_GRACE_MS, EVENTS } from '#events/streams.ts'
 import { filters, subjects } from '#events/subjects.ts'
 import {
   SandboxError,
@@ -26,8 +27,8 @@ import {
 } from '#sandbox/contract.ts'
 import type { Log } from '#runtime/log.ts'
 
-/** A call that was sent before its session was closed may arrive for so long after. */
-const REMEMBER_CLOSED_MS = 120_000
+/** A call that was sent before its session was closed may wait for its turn for so long after. */
+const REMEMBER_CLOSED_MS = TIMEOUT_MS_MAX + CALL_GRACE_MS
 const FORGET_EVERY_MS = 10_000
 
 export class SessionLost extends Error {
