@@ -115,9 +115,7 @@ export class Sweeper {
     if (job.status === 'pending' && isStale({ accepted_at }, max_queue_age, seenMs)) return true
     if (retry_at !== null && nowMs < Date.parse(retry_at) + YOUNG_MS) return false
     if (job.status === 'running' && job.started_at !== null) {
-      // An execution of a session has the time-out of the session, which the read model has not.
-      const timeoutMs = job.session_id === null ? job.timeout_ms : null
-      const allowedMs = (timeoutMs ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
+      const allowedMs = (job.timeout_ms ?? TIMEOUT_MS_MAX) + 2 * ACK_WAIT_MS + CALL_GRACE_MS
       if (nowMs <= Date.parse(job.started_at) + allowedMs) return false
     }
     const { function_id } = job
