@@ -33,9 +33,13 @@ export function openFront({ app, config, telemetry, log }: FrontOptions): Promis
     telemetry.recordRequest(req.method, undefined, 404, 0)
     return refusal(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
   })
-  app.onError((error, { req, env: { incoming } }) => {
-    log.error('request_failed', { path: req.path, error })
-    return refusal(asProblem(error), incoming)
+  app.onError(async (error, { req, env: { incoming } }) => {
+    const problem = asProblem(error)
+    if (problem.code === 'INTERNAL') log.error('request_failed', { path: req.path, error })
+    await discardRest(incoming)
+    const answer = refusal(problem, incoming)
+    telemetry.recordRequest(req.method, undefined, answer.status, 0)
+    return answer
   })
   const allows = createOrigins({ configured: corsOrigins, loopback: auth === 'open' })
   // With credentials there is nothing that a page could do in the name of its visitor.

@@ -39,6 +39,9 @@ const ALLOWED: readonly [string, string][] = [
   ['/functions/1/versions/1', 'GET, HEAD, OPTIONS'],
   ['/jobs/1', 'GET, HEAD, OPTIONS'],
   ['/jobs/1/logs', 'GET, HEAD, OPTIONS'],
+  ['/health', 'GET, HEAD, OPTIONS'],
+  ['/ready', 'GET, HEAD, OPTIONS'],
+  ['/metrics', 'GET, HEAD, OPTIONS'],
 ]
 
 for (const [path, allow] of ALLOWED) {
@@ -50,7 +53,9 @@ for (const [path, allow] of ALLOWED) {
       const { status, headers, body } = await api.ask(path, { method })
       assert.equal(status, 405, method)
       assert.equal(headers.get('allow'), allow)
-      assert.equal(refusalOf(body).code, 'METHOD_NOT_ALLOWED')
+      const { code, details } = refusalOf(body)
+      assert.equal(code, 'METHOD_NOT_ALLOWED')
+      assert.equal(details['request_id'], headers.get('x-request-id'))
     }
   })
 }
@@ -183,6 +188,19 @@ for (const [what, status, bytes] of BROKEN) {
     assert.ok(details['request_id'])
   })
 }
+
+test('an expectation that nobody knows is no reason to answer otherwise', async () => {
+  const ask = (path: string) =>
+    speak(
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\nX-Request-Id: hopeful\r\nConnection: close\r\n\r\n`,
+    )
+  const answers = [await ask(`/functions/${id}`), await ask('/nowhere')]
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 404],
+  )
+  for (const { head } of answers) assert.match(head, /x-request-id: hopeful/i)
+})
 
 test('a body that breaks off takes nobody else with it', async () => {
   const { hostname, port } = new URL(platform.url)

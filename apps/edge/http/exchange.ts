@@ -224,7 +224,7 @@ function allowed(methods: readonly Method[]): string[] {
 
 const parameters = (template: string) => template.split(':').length
 
-function methodNotAllowed(method: string, allow: readonly string[]): Problem {
+export function methodNotAllowed(method: string, allow: readonly string[]): Problem {
   const headers = { allow: allow.join(', ') }
   return new Problem('METHOD_NOT_ALLOWED', `${method} is not allowed here.`, { allow }, { headers })
 }

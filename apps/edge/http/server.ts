@@ -62,12 +62,15 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     overrideGlobalObjects: true,
     errorHandler: (error) => failed(error, error instanceof RequestError),
   })
-  server.on('request', (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
     prepare(request, response)
     listener(request, response).catch((error: unknown) => {
       response.destroy(error instanceof Error ? error : undefined)
     })
-  })
+  }
+  server.on('request', serve)
+  // Of an expectation that nobody knows Node would make a 417 without a word.
+  server.on('checkExpectation', serve)
   server.maxConnections = MAX_CONNECTIONS
   server.maxHeadersCount = MAX_HEADERS
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {

@@ -1,6 +1,7 @@
 /** The routes that operators and their machines ask: no credentials, no limits, cheap to answer. */
 import type { Env, Hono } from 'hono'
 import { optionsHeaders, VARY } from '../http/cors.ts'
+import { methodNotAllowed } from '../http/exchange.ts'
 import { createHealth, type HealthDeps } from './health.ts'
 import { createMetrics, METRICS_CONTENT_TYPE, type MetricsDeps } from './metrics.ts'
 
@@ -22,14 +23,17 @@ export function mountOperations<E extends Env>(app: Hono<E>, deps: OperationsDep
     const body = status === 200 ? { ready: true } : { ready: false, message: 'Service not ready' }
     return c.json(body, status, { 'Cache-Control': 'no-store', ...VARY })
   })
-  for (const path of ['/health', '/ready', '/metrics', '/metrics/']) {
-    app.options(path, (c) =>
-      c.body(null, 204, { ...optionsHeaders(path, METHODS, c.req.header('origin')), ...VARY }),
-    )
-  }
   for (const path of ['/metrics', '/metrics/']) {
     app.get(path, async (c) =>
       c.body(await metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE, ...VARY }),
     )
+  }
+  for (const path of ['/health', '/ready', '/metrics', '/metrics/']) {
+    app.options(path, (c) =>
+      c.body(null, 204, { ...optionsHeaders(path, METHODS, c.req.header('origin')), ...VARY }),
+    )
+    app.all(path, (c) => {
+      throw methodNotAllowed(c.req.method, METHODS)
+    })
   }
 }
