@@ -37,7 +37,7 @@ export type LetterRedriven = Envelope<
     readonly letter: number
     /** Counts from 1. */
     readonly times: number
-    /** The job that it became; null: it was said again as it was. */
+    /** The job that it became; null: it was a command that was said again. */
     readonly job_id: number | null
     /** ISO 8601. */
     readonly at: string

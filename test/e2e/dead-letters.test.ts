@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { AckPolicy } from '@nats-io/jetstream'
+import { envelope } from '#events/envelope.ts'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { ATTEMPTS_MAX, jobMessageId } from '#events/jobs.ts'
 import { COMMANDS } from '#events/streams.ts'
@@ -27,6 +28,7 @@ interface Letter {
 
 const AGAIN = { timeoutMs: 60_000 }
 const PATH = '/api/v1/dead-letters'
+const SOURCE = 'def handler(event):\n    return event'
 
 let platform: TestPlatform
 let bus: Bus
@@ -149,6 +151,34 @@ test('a command that nobody can read is said again as it was', async () => {
   assert.equal((await letters()).dead_letters.length, 2)
 })
 
+test('a command that is past its deadline is decided when it is put back', async () => {
+  for (const comment of ['short', 'x'.repeat(300_000)]) {
+    const id = await api.register()
+    const name = `late-${id}`
+    const said = { source: 'test', time: new Date().toISOString(), cause: { correlationid: name } }
+    const changes = { code: `# ${comment}\n${SOURCE}` }
+    // Whoever asked for it has been told that it failed.
+    const deadline = new Date(Date.now() - 1).toISOString()
+    const late = envelope(said, {
+      ...{ id: name, type: 'function.update', subject: String(id) },
+      data: { function_id: id, owner: 'local', changes, deadline },
+    })
+    // As a handler buries what it is too old to understand.
+    const letter = envelope(said, {
+      ...{ id: `${name}:dead`, type: 'dead.letter', subject: name },
+      data: {
+        ...{ stream: COMMANDS, consumer: name, seq: 1, deliveries: 1, code: 'UNREADABLE' },
+        subject: subjects.command(late.type),
+        ...{ reason: 'it is no command', headers: {}, payload: JSON.stringify(late) },
+      },
+    })
+    await publish(subjects.dead(COMMANDS, name), letter.id, JSON.stringify(letter))
+    const [found] = (await list(`?consumer=${name}`)).dead_letters
+    assert.equal((await redrive(found?.id ?? 0)).job_id, null)
+    await until(async () => (await api.ask(`/functions/${id}/versions/2`)).status === 200)
+  }
+})
+
 test('what the server says of a consumer that gave up is a letter too', async () => {
   // While it runs, its command is still there for whoever wants to see it.
   const code = 'import time\ndef handler(event):\n    time.sleep(5)\n    return event'
@@ -249,6 +279,43 @@ test('what cannot be redriven says why', async () => {
   await publish('evt.job.1.succeeded', 'broken:1', 'no event')
   const projector = await until(async () => (await list('?consumer=projector')).dead_letters[0])
   await ask(409, `${PATH}/${projector.id}/redrive`, { method: 'POST' })
+})
+
+test('a filter that is mistyped means no letter at all', async () => {
+  await publish('evt.job.1.succeeded', 'mistyped:1', 'no event')
+  const { id } = await until(async () => (await list('?consumer=projector')).dead_letters[0])
+  const cases: [string, string][] = [
+    ['DELETE', '?strem=x'],
+    ['DELETE', '?consumer=nobody&strem=x'],
+    ['GET', '?strem='],
+    ['GET', `/${id}?strem=x`],
+    ['DELETE', `/${id}?strem=x`],
+    ['POST', `/${id}/redrive?strem=x`],
+    ['POST', '/redrive?strem=x'],
+  ]
+  for (const [method, path] of cases) {
+    type Refused = { detail: string; details: { field: string } }
+    const problem = await ask<Refused>(400, `${PATH}${path}`, { method })
+    assert.match(problem.detail, /strem/, path)
+    assert.equal(problem.details.field, 'strem')
+  }
+  await ask(200, `${PATH}/${id}`)
+})
+
+test('what goes wrong with one of many is told to the log', async () => {
+  const { letter } = await buried(830_001, {})
+  await publish(subjects.redriven(letter.id), 'no-redriven', 'nothing that parses')
+  type Many = { refused: { id: number; code: string }[] }
+  const { refused } = await ask<Many>(200, `${PATH}/redrive`, { json: { ids: [letter.id] } })
+  assert.deepEqual(
+    refused.map(({ id, code }) => [id, code]),
+    [[letter.id, 'INTERNAL']],
+  )
+  const said = () => platform.lines.find((line) => line.includes('"event":"redrive_failed"'))
+  const line = await until(said)
+  assert.match(line, new RegExp(`"letter":${letter.id}\\b`))
+  assert.match(line, /SyntaxError/)
+  await ask(204, `${PATH}/${letter.id}`, { method: 'DELETE' })
 })
 
 test('bad requests are refused as problems', async () => {

@@ -1,6 +1,6 @@
 /**
  * Puts the work of a dead letter back: a run as a new job of the same function, event and owner,
- * through the same flow control as every other; any other command as the same message again.
+ * through the same flow control as every other; any other command as it was, with a new deadline.
  *
  * Invariants:
  * 1. A job has one end: the one that could not be done stays failed, and the new one names it.
@@ -8,10 +8,11 @@
  *    job is accepted: whoever is cut off in between goes on with the same id.
  */
 import { Problem } from '#domain/problem.ts'
+import type { Envelope } from '#events/envelope.ts'
 import type { RunJob } from '#events/jobs.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
-import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
+import { isUnreadable, type Payloads, type Sealed } from '#events/jetstream/payloads.ts'
 import { DEDUPE_WINDOW_MS } from '#events/streams.ts'
 import { parseRun } from '#events/subjects.ts'
 import { findJob } from '#projections/job-queries.ts'
@@ -23,6 +24,12 @@ import { NEW_EFFECT } from '../idempotency/effect.ts'
 import type { Invocations } from '../invocations.ts'
 import type { Queries } from '../queries.ts'
 import type { DeadLetters, Letter, Redriven } from './letters.ts'
+
+/**
+ * Nobody waits for the answer, but whoever redrives is told that the work is put back: also a handler
+ * that is away until tomorrow must act on it.
+ */
+const DECIDE_WITHIN_MS = 86_400_000
 
 export interface RedriveOptions {
   readonly letters: DeadLetters
@@ -63,8 +70,7 @@ export function createRedrive(options: RedriveOptions): Redrive {
     return redriven
   }
 
-  const repeat = async (letter: Letter, payload: string, again: boolean, by: Exchange) => {
-    const { subject, headers } = letter
+  const repeat = async (letter: Letter, said: Repeatable, again: boolean, by: Exchange) => {
     const before = await letters.redriven(letter.id)
     const goesOn = before !== undefined && !again
     // Later, the log could no longer tell whether it was said then.
@@ -73,8 +79,8 @@ export function createRedrive(options: RedriveOptions): Redrive {
     if (!goesOn) await letters.sayRedriven(redriven, before?.seq ?? 0, by.cause)
     // Said again inside the dedupe window, it is one message.
     const id = `redrive:${letter.id}:${redriven.times}`
-    const own = Object.entries(headers).filter(([name]) => !name.startsWith('Nats-'))
-    await stored(appender.append({ subject: subject ?? '', id, payload, headers: own }))
+    const sealed = await stored(renewed(said, payloads))
+    await stored(appender.append({ ...sealed, subject: letter.subject ?? '', id }))
     return redriven
   }
 
@@ -86,9 +92,12 @@ export function createRedrive(options: RedriveOptions): Redrive {
     if (letter.consumer === 'projector' || !/^(cmd|call)\./.test(letter.subject)) {
       throw new Problem('CONFLICT', `Letter ${letter.id} is no work that could be done again.`)
     }
-    const command = await runIn(letter, payload, payloads)
-    if (command !== undefined) return redriveJob(letter, command, again, exchange)
-    if (letter.subject.startsWith('cmd.')) return repeat(letter, payload, again, exchange)
+    const { headers, subject } = letter
+    const command = await opened(payload, headers, payloads)
+    const isRun = parseRun(subject) !== undefined
+    if (isRun && asksForRun(command)) return redriveJob(letter, command, again, exchange)
+    const said = { command, payload, headers }
+    if (subject.startsWith('cmd.')) return repeat(letter, said, again, exchange)
     throw new Problem('CONFLICT', `Letter ${letter.id} is a call that nobody waits for.`)
   }
 }
@@ -101,22 +110,48 @@ function redrivenNow(
   return { letter: id, times: (before?.times ?? 0) + 1, job_id, at: new Date().toISOString() }
 }
 
-/** The run that the message asks for, if somebody can read it by now. */
-async function runIn(
-  { subject, headers }: Letter,
+type Command = Envelope<string, object>
+
+interface Repeatable {
+  readonly command: Command | undefined
+  readonly payload: string
+  readonly headers: Letter['headers']
+}
+
+/** What the message says, if somebody can read it by now. */
+async function opened(
   payload: string,
+  headers: Letter['headers'],
   payloads: Payloads,
-): Promise<RunJob | undefined> {
-  if (subject === null || parseRun(subject) === undefined) return undefined
+): Promise<Command | undefined> {
   try {
     const get = (name: string) => headers[name] ?? ''
     const data = Buffer.from(payload)
-    const command = await payloads.open<RunJob>({ data, headers: { get } as never })
-    const { job_id, function_id, owner } = command.data
-    const isRun = [job_id, function_id].every(Number.isSafeInteger) && typeof owner === 'string'
-    return isRun ? command : undefined
+    const command = await payloads.open<Envelope>({ data, headers: { get } as never })
+    return hasData(command) ? command : undefined
   } catch (error) {
-    if (isUnreadable(error) || error instanceof TypeError) return undefined
+    if (isUnreadable(error)) return undefined
     throw error
   }
+}
+
+/** Anything may lie there that is JSON. */
+function hasData(command: Envelope | null): command is Command {
+  return typeof command?.data === 'object' && command.data !== null
+}
+
+function asksForRun(command: Command | undefined): command is RunJob {
+  const { job_id, function_id, owner } = (command as RunJob | undefined)?.data ?? {}
+  return [job_id, function_id].every(Number.isSafeInteger) && typeof owner === 'string'
+}
+
+/** Handlers do not act on a command past its deadline, and that of a dead letter is. */
+function renewed(said: Repeatable, payloads: Payloads): Promise<Sealed> | Sealed {
+  const { command, payload } = said
+  if (command === undefined || !('deadline' in command.data)) {
+    const headers = Object.entries(said.headers).filter(([name]) => !name.startsWith('Nats-'))
+    return { payload, headers }
+  }
+  const deadline = new Date(Date.now() + DECIDE_WITHIN_MS).toISOString()
+  return payloads.seal({ ...command, data: { ...command.data, deadline } }, 'as-long-as-the-log')
 }
