@@ -133,7 +133,7 @@ async function serve(main: Main): Promise<void> {
   const redrive = createRedrive({
     ...{ letters, payloads, appender, agreement, definitions, invocations, queries, jobIds },
   })
-  deadLetterRoutes(operations, { letters, redrive, maxBodyBytes })
+  deadLetterRoutes(operations, { letters, redrive, maxBodyBytes, log })
   operations.close()
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,

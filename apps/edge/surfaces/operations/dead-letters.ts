@@ -1,6 +1,8 @@
 /** Dead letters for operators: look at what could not be done, put it back, or throw it away. */
 import Type, { type Static } from 'typebox'
-import { asProblem, type Exchange, type Router } from '../../http/exchange.ts'
+import type { Log } from '#runtime/log.ts'
+import type { RouteName } from '../../access/routes.ts'
+import { asProblem, type Exchange, type Handle, type Router } from '../../http/exchange.ts'
 import { readJson, readOptionalText, parseJson } from '../../http/body.ts'
 import { Problem } from '#domain/problem.ts'
 import { validator } from '../../http/validate.ts'
@@ -13,6 +15,7 @@ const PAGE_MAX = 100
 const PAGE_DEFAULT = 50
 const PURGED_MAX = 1_000
 const SEQ_MAX = Number.MAX_SAFE_INTEGER
+const FILTER = ['stream', 'consumer', 'code', 'after', 'limit']
 const TOKEN = /^[-\w]{1,256}$/
 
 const closed = { additionalProperties: false }
@@ -43,11 +46,18 @@ export interface DeadLetterRoutesOptions {
   readonly letters: DeadLetters
   readonly redrive: Redrive
   readonly maxBodyBytes: number
+  readonly log: Log
 }
 
 export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOptions): void {
-  const { letters, redrive, maxBodyBytes } = options
+  const { letters, redrive, maxBodyBytes, log } = options
 
+  // A filter that is mistyped must not mean all letters.
+  const on = (route: RouteName, known: readonly string[], handle: Handle) =>
+    router.on(route, (exchange) => {
+      requireKnown(exchange, known)
+      return handle(exchange)
+    })
   const required = async (id: number): Promise<Letter> => {
     const letter = await letters.find(id)
     if (letter !== undefined) return letter
@@ -62,26 +72,26 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
     }
   }
 
-  router.on('GET /api/v1/dead-letters', async (exchange) => {
+  on('GET /api/v1/dead-letters', FILTER, async (exchange) => {
     const page = await letters.page(wantedOf(exchange, PAGE_DEFAULT))
     const { next } = page
     return shown(200, { dead_letters: await Promise.all(page.letters.map(viewed)), next })
   })
 
-  router.on('GET /api/v1/dead-letters/:id', async (exchange) => {
+  on('GET /api/v1/dead-letters/:id', [], async (exchange) => {
     const letter = await required(idOf(exchange, 'id'))
     const { headers, payload } = letter
     return shown(200, { ...(await viewed(letter)), headers, payload })
   })
 
-  router.on('POST /api/v1/dead-letters/:id/redrive', async (exchange) => {
+  on('POST /api/v1/dead-letters/:id/redrive', [], async (exchange) => {
     const id = idOf(exchange, 'id')
     const text = await readOptionalText(exchange.incoming, maxBodyBytes)
     const { again = false } = validAgain(text === undefined ? {} : parseJson(text))
     return shown(200, redrivenView(await redrive(await required(id), again, exchange)))
   })
 
-  router.on('POST /api/v1/dead-letters/redrive', async (exchange) => {
+  on('POST /api/v1/dead-letters/redrive', [], async (exchange) => {
     const body = validMany(await readJson(exchange.incoming, maxBodyBytes))
     const { ids, again = false, after = 0, limit = PAGE_MAX, ...filter } = body
     const page = ids === undefined ? await letters.page({ ...filter, after, limit }) : undefined
@@ -91,21 +101,25 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
       try {
         redriven.push(redrivenView(await redrive(await required(id), again, exchange)))
       } catch (error) {
-        const { code, message } = asProblem(error)
+        const problem = asProblem(error)
+        const { code, message } = problem
+        if (code === 'INTERNAL') {
+          log.error('redrive_failed', { requestId: exchange.requestId, letter: id, error: problem })
+        }
         refused.push({ id, code, message })
       }
     }
     return shown(200, { redriven, refused, next: page?.next ?? null })
   })
 
-  router.on('DELETE /api/v1/dead-letters/:id', async (exchange) => {
+  on('DELETE /api/v1/dead-letters/:id', [], async (exchange) => {
     const id = idOf(exchange, 'id')
     await required(id)
     await letters.remove(id)
     return { status: 204 }
   })
 
-  router.on('DELETE /api/v1/dead-letters', async (exchange) => {
+  on('DELETE /api/v1/dead-letters', FILTER, async (exchange) => {
     const page = await letters.page(wantedOf(exchange, PURGED_MAX))
     let purged = 0
     for (const { id } of page.letters) {
@@ -127,6 +141,15 @@ function wantedOf(exchange: Exchange, fallback: number): Wanted {
     after: wholeNumber(exchange, 'after', 0, 0, SEQ_MAX),
     limit: wholeNumber(exchange, 'limit', fallback, 1, Math.max(fallback, PAGE_MAX)),
   }
+}
+
+function requireKnown({ incoming }: Exchange, known: readonly string[]): void {
+  const [, query] = (incoming.url ?? '').split('?', 2)
+  const unknown = [...new URLSearchParams(query).keys()].find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  const field = unknown.slice(0, 64)
+  const told = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`
+  throw new Problem('INVALID_REQUEST', `${field} is no query parameter; ${told}.`, { field, known })
 }
 
 /** A name as it stands in a subject. */
