@@ -21,7 +21,7 @@ import type { Ground } from './ground.ts'
 import { Lanes } from './lanes.ts'
 import { Programs } from './programs.ts'
 import { programPath } from './runtimes/launch.ts'
-import { INSIDE, type Toolchain } from './toolchain.ts'
+import type { Toolchain } from './toolchain.ts'
 
 const AT_ONCE = 2
 /** Of processor time, so that a busy machine refuses nothing that an idle one takes. */
@@ -156,10 +156,10 @@ export class Compiler {
 
   #command(library: string | undefined) {
     const { bwrapPath, mark } = this.#ground
-    const { linker, binds } = this.#toolchain
+    const { linker, binds, sysroot } = this.#toolchain
     const compiler = [
       // Without /proc its own libraries are not found beside it.
-      `LD_LIBRARY_PATH=${INSIDE}/lib ${INSIDE}/bin/rustc --sysroot ${INSIDE} -Clinker=${linker}`,
+      `LD_LIBRARY_PATH=${sysroot}/lib ${sysroot}/bin/rustc --sysroot ${sysroot} -Clinker=${linker}`,
       ...this.#flags,
       ...(library === undefined ? [] : [`--extern sluice=${LIBRARY}`]),
       '-o program main.rs </dev/null',
@@ -169,6 +169,8 @@ export class Compiler {
       bwrapPath,
       mark,
       binds: library === undefined ? binds : [...binds, [library, LIBRARY]],
+      // Older compilers crash where they cannot ask for their own name.
+      links: [[`${sysroot}/bin/rustc`, '/proc/self/exe']],
       command: '/bin/sh',
       arguments: ['-c', script],
       environment: { PATH: '/usr/bin:/bin', TMPDIR: '/tmp' },

@@ -24,6 +24,8 @@ export interface Confinement {
   readonly command: string
   readonly arguments: readonly string[]
   readonly binds: readonly Bind[]
+  /** [what it says, where it is]. */
+  readonly links?: readonly Bind[]
   readonly environment: Readonly<Record<string, string>>
   /** The size of /tmp; 0 for none. */
   readonly tmpBytes: number
@@ -59,7 +61,7 @@ function limitsScript(limits: ProcessLimits): string {
 }
 
 export function confine(confinement: Confinement): { command: string; args: string[] } {
-  const { bwrapPath, binds, tmpBytes, limits = {} } = confinement
+  const { bwrapPath, binds, links = [], tmpBytes, limits = {} } = confinement
   const bwrap = [
     ...['--unshare-user', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts'],
     ...['--unshare-cgroup-try', '--disable-userns', '--as-pid-1'],
@@ -68,6 +70,7 @@ export function confine(confinement: Confinement): { command: string; args: stri
     ...Object.entries(confinement.environment).flatMap((entry) => ['--setenv', ...entry]),
     ...markArguments(confinement.mark),
     ...binds.flatMap(([source, target]) => ['--ro-bind', source, target]),
+    ...links.flatMap(([says, target]) => ['--symlink', says, target]),
     ...['--dev-bind', '/dev/null', '/dev/null', '--dev-bind', '/dev/urandom', '/dev/urandom'],
     ...(tmpBytes > 0
       ? ['--perms', '0700', '--size', String(tmpBytes), '--tmpfs', '/tmp', '--chdir', '/tmp']

@@ -57,7 +57,7 @@ export async function layGround(options: ResolvedOptions): Promise<Ground> {
   }
   const user = process.getuid?.() === 0 ? SANDBOX_USER : undefined
   const { nodePath, pythonPath, rustcPath } = options
-  const find = { nodePath, pythonPath, rustcPath, cacheDir, user }
+  const find = { bwrapPath, nodePath, pythonPath, rustcPath, cacheDir, user }
   const [filterPaths, runnerPaths, python, nodejs, toolchain, cgroups, mark] = await Promise.all([
     recordOf(keysOf(filtered), (who) =>
       writeCached(cacheDir, `seccomp-${arch}-${who}.bpf`, assembleFilter(arch, who)),

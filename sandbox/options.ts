@@ -8,7 +8,7 @@ export interface SandboxOptions {
   readonly bwrapPath?: string
   readonly nodePath?: string
   readonly pythonPath?: string
-  /** rustc, or rustup's stand-in for it; default: the first `rustc` on PATH. */
+  /** rustc, rustup's stand-in for it, or the folder of an unpacked one; default: the first `rustc` on PATH. */
   readonly rustcPath?: string
   /** `user` forces the level that an ordinary user gets: no cgroups and no /tmp. */
   readonly level?: 'auto' | 'user'

@@ -4,36 +4,23 @@
  * Invariants:
  * 1. A compiler counts only if it starts under the sandbox's own uid. One under a closed home is
  *    placed where that uid can reach it: the files that a compile needs, linked where possible.
- * 2. A placed tree is whole or absent: made beside its place, then renamed into it.
- * 3. The binds are the whole of what a compile sees: compiler, standard library, linker, C library.
+ * 2. The binds are the whole of what a compile sees: compiler, standard library, linker, C library.
+ *
+ * Siblings: `unpacked-toolchain.ts` for one that was unpacked from packages, `placed.ts`.
  */
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import {
-  copyFile,
-  link,
-  mkdir,
-  mkdtemp,
-  readdir,
-  realpath,
-  rename,
-  rm,
-  stat,
-} from 'node:fs/promises'
+import { copyFile, link, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import {
-  asUser,
-  type Bind,
-  SHARED_CACHE,
-  sharedLibraries,
-  type SandboxUser,
-} from './interpreters.ts'
+import { asUser, type Bind, sharedLibraries, type SandboxUser } from './interpreters.ts'
+import { placeWhole, reachableFolder } from './placed.ts'
+import { findUnpacked } from './unpacked-toolchain.ts'
 
 const execute = promisify(execFile)
 
 /** Where the compiler's own files are inside the sandbox. */
-export const INSIDE = '/rust'
+const INSIDE = '/rust'
 const ABOUT_TIMEOUT_MS = 10_000
 const INSTALL_RUST = 'install rust (https://rustup.rs, or apt-get install rustc)'
 const INSTALL_LINKER = 'install a linker and the C library (apt-get install gcc libc6-dev)'
@@ -43,12 +30,16 @@ const LINKED = /^(r?crt1|crti|crtn)\.o$|^lib(c|m|m-[\d.]+|mvec|pthread|dl|rt|uti
 export interface Toolchain {
   readonly version: string
   readonly linker: string
+  /** The compiler's own folder, inside. */
+  readonly sysroot: string
   readonly binds: readonly Bind[]
   /** Closed to others, and such that the sandbox's user may walk through it. */
   readonly folder: string
 }
 
 export interface ToolchainOptions {
+  readonly bwrapPath: string
+  /** A program, or the folder of an unpacked one. */
   readonly rustcPath: string | undefined
   readonly cacheDir: string
   readonly user: SandboxUser | undefined
@@ -57,6 +48,8 @@ export interface ToolchainOptions {
 export async function findToolchain(options: ToolchainOptions): Promise<Toolchain> {
   const { rustcPath, user } = options
   if (rustcPath === undefined) throw new Error(`there is no rustc: ${INSTALL_RUST}`)
+  const given = await stat(rustcPath).catch(() => undefined)
+  if (given?.isDirectory()) return findUnpacked(rustcPath, options)
   const { version, target, sysroot } = await about(rustcPath)
   const [linker, folder] = await Promise.all([findLinker(), reachableFolder(options)])
   const files = await compilerFiles(sysroot, target)
@@ -69,6 +62,7 @@ export async function findToolchain(options: ToolchainOptions): Promise<Toolchai
     version,
     folder,
     linker: linker.command,
+    sysroot: INSIDE,
     binds: dedupe([...own, ...files.libraries, ...linker.binds, ...(await shell())]),
   }
 }
@@ -81,12 +75,17 @@ async function about(rustcPath: string) {
   }
   try {
     const [text, sysroot] = await Promise.all([ask('-vV'), ask('--print', 'sysroot')])
-    const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? ''
-    const version = `${field('release')}-${createHash('sha256').update(text).digest('hex').slice(0, 12)}`
-    return { version, target: field('host'), sysroot: await realpath(sysroot) }
+    return { ...compilerOf(text), sysroot: await realpath(sysroot) }
   } catch (cause) {
     throw new Error(`${rustcPath} does not start: ${INSTALL_RUST}`, { cause })
   }
+}
+
+/** Which one it is, by what `rustc -vV` says. */
+export function compilerOf(text: string) {
+  const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? ''
+  const sum = createHash('sha256').update(text).digest('hex').slice(0, 12)
+  return { version: `${field('release')}-${sum}`, target: field('host') }
 }
 
 /** The compiler's own files by their places inside, and the system's libraries under their names. */
@@ -150,42 +149,13 @@ async function shell(): Promise<Bind[]> {
   return [...(await Promise.all(own)), ...(await sharedLibraries(programs))]
 }
 
-/** A folder of ours that the sandbox's user can walk through, and whose names nobody else can list. */
-async function reachableFolder({ cacheDir, user }: ToolchainOptions): Promise<string> {
-  for (const parent of user === undefined ? [cacheDir] : [cacheDir, SHARED_CACHE]) {
-    const folder = path.join(parent, 'rust')
-    try {
-      await mkdir(parent, { recursive: true, mode: 0o755 })
-      await mkdir(folder, { recursive: true, mode: 0o711 })
-      await execute('/bin/sh', ['-c', 'cd "$0"', folder], asUser(user))
-      return folder
-    } catch {
-      // Closed to that user, or to us.
-    }
-  }
-  throw new Error(`the sandbox's user can reach neither ${cacheDir} nor ${SHARED_CACHE}`)
-}
-
 async function place(binds: readonly Bind[], target: string): Promise<Bind[]> {
-  const placed = binds.map(([, inside]): Bind => [
-    path.join(target, path.relative(INSIDE, inside)),
-    inside,
-  ])
-  if ((await stat(target).catch(() => undefined)) !== undefined) return placed
-  const draft = await mkdtemp(`${target}.`)
-  try {
+  await placeWhole(target, async (draft) => {
     for (const [source, inside] of binds) {
       await copyTree(source, path.join(draft, path.relative(INSIDE, inside)))
     }
-    await execute('/bin/chmod', ['-R', 'a+rX', draft])
-    await rename(draft, target)
-  } catch (error) {
-    // Another host may have been faster: its tree is as good as ours.
-    if ((await stat(target).catch(() => undefined)) === undefined) throw error
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
-  return placed
+  })
+  return binds.map(([, inside]) => [path.join(target, path.relative(INSIDE, inside)), inside])
 }
 
 async function copyTree(source: string, target: string): Promise<void> {

@@ -18,8 +18,8 @@ const CONNECT_TIMEOUT_S = 2
 
 export interface PackageDownload {
   readonly packages: readonly string[]
-  /** Also what they need and this machine lacks. */
-  readonly withDependencies?: boolean
+  /** Also what they need: what this machine lacks of it, or all, for a place of its own. */
+  readonly dependencies?: 'lacking' | 'all'
   readonly sources: readonly Stanza[]
   /** Where they are unpacked. */
   readonly directory: string
@@ -29,12 +29,12 @@ export interface PackageDownload {
 
 export async function downloadPackages(wanted: PackageDownload): Promise<void> {
   await using work = await workDirectory()
-  const options = await privateApt(work.path, wanted.sources)
+  const options = await privateApt(work.path, wanted)
   const run = (file: string, ...args: readonly string[]) =>
     complete(file, { file, args, cwd: work.path, env: wanted.env, deathSignal: 'KILL' })
   // Not even a warning may pass: by default apt goes on with what it has.
   await run('apt-get', ...options, '-o', 'APT::Update::Error-Mode=any', 'update')
-  const [command, folder] = wanted.withDependencies
+  const [command, folder] = wanted.dependencies
     ? [['install', '--download-only', '--no-install-recommends', '--yes'], archivesIn(work.path)]
     : [['download'], work.path]
   await run('apt-get', ...options, ...command, ...wanted.packages)
@@ -46,17 +46,23 @@ export async function downloadPackages(wanted: PackageDownload): Promise<void> {
 
 const archivesIn = (directory: string) => join(directory, 'archives')
 
-async function privateApt(directory: string, sources: readonly Stanza[]): Promise<string[]> {
+async function privateApt(
+  directory: string,
+  { sources, dependencies }: PackageDownload,
+): Promise<string[]> {
   const parts = join(directory, 'sources.list.d')
   const [lists, archives] = [join(directory, 'lists'), archivesIn(directory)]
   for (const folder of [parts, join(lists, 'partial'), join(archives, 'partial')]) {
     await mkdir(folder, { recursive: true })
   }
   await writeFile(join(parts, 'sluice.sources'), formatDeb822(sources))
+  const nothingInstalled = join(directory, 'status')
+  await writeFile(nothingInstalled, '')
   const settings = {
     'Dir::Etc::SourceList': '/dev/null',
     'Dir::Etc::SourceParts': parts,
     'Dir::State::Lists': lists,
+    ...(dependencies === 'all' && { 'Dir::State::Status': nothingInstalled }),
     'Dir::Cache': directory,
     'Dir::Cache::Archives': archives,
     // Its own user could not write below a home that is closed to it.

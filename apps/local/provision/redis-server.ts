@@ -39,7 +39,7 @@ export async function provisionRedisServer({ env, log }: ProvisionOptions): Prom
         if (sources.length === 0) return undefined
         const packages = ['redis-server']
         await cached(CACHE_NAME, (directory) =>
-          downloadPackages({ packages, withDependencies: true, sources, directory, env }),
+          downloadPackages({ packages, dependencies: 'lacking', sources, directory, env }),
         )
         return unpacked
       },

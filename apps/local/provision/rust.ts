@@ -1,25 +1,46 @@
 /**
- * rustc for functions in rust: on the PATH, or where rustup puts it.
+ * rustc with a linker, for functions in rust: on the PATH, or where rustup puts it, beside the
+ * machine's own gcc; then our cache, then the packages of the machine's own distribution and suite.
  *
- * It is not downloaded: a compiler with its linker and C library is a dozen packages that look for
- * each other in fixed places, and nothing else needs them. Where none is found the error says what
- * to install; everything but rust works without it. A compiler under a closed home will do, the
- * sandbox places what it needs of it where it can be reached.
+ * What is brought is a folder, not a program: the packages with all that they need, down to the C
+ * library, which the sandbox shows to a compile as its /usr. Nothing of it is run outside.
  */
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
+import { complete } from '../program.ts'
+import { downloadPackages } from './apt-download.ts'
+import { aptSources } from './apt-sources.ts'
+import { cacheEntry, cached, exists } from './cache.ts'
 import { provision, type ProvisionOptions } from './ladder.ts'
 import { atLeast, executablesOnPath, isExecutable, versionOf, type Version } from './on-path.ts'
 
 const OLDEST: Version = [1, 63]
+const CACHE_NAME = 'rust'
+/** The shell and its `cat` are what a compile is told by. */
+const PACKAGES = ['rustc', 'gcc', 'libc6-dev', 'dash', 'coreutils']
 
 export async function provisionRust({ env, log }: ProvisionOptions): Promise<string> {
   const given = env['SLUICE_RUSTC']
   if (given !== undefined && given !== '') return given
   const usable = async (path: string) =>
-    (await isExecutable(path)) && atLeast(await versionOf(path, '--version'), OLDEST)
+    (await isExecutable(path)) &&
+    atLeast(await versionOf(path, '--version'), OLDEST) &&
+    (await canLink())
+  const unpacked = cacheEntry(CACHE_NAME)
   const rungs = [
     { name: 'PATH', climb: async () => first(await executablesOnPath('rustc', env), usable) },
     { name: 'rustup', climb: () => first(rustupHomes(env), usable) },
+    { name: 'cache', climb: async () => ((await exists(unpacked)) ? unpacked : undefined) },
+    {
+      name: 'packages of this machine’s suite',
+      downloads: true,
+      async climb() {
+        const sources = await aptSources()
+        if (sources.length === 0) return undefined
+        return cached(CACHE_NAME, (directory) =>
+          downloadPackages({ packages: PACKAGES, dependencies: 'all', sources, directory, env }),
+        )
+      },
+    },
   ]
   const advice =
     `Install rust ${OLDEST.join('.')} or newer (https://rustup.rs, or apt install rustc gcc), or ` +
@@ -31,6 +52,18 @@ function rustupHomes(env: ProvisionOptions['env']): string[] {
   const { CARGO_HOME: cargo, HOME: home } = env
   const folders = [cargo, home && join(home, '.cargo')].filter((folder) => folder !== undefined)
   return folders.filter(Boolean).map((folder) => join(folder, 'bin/rustc'))
+}
+
+/** Whether the machine's gcc, which is what the sandbox takes, has a C library to link with. */
+async function canLink(): Promise<boolean> {
+  for (const file of ['/usr/bin/gcc', '/usr/bin/cc']) {
+    const args = ['-print-file-name=libc.a']
+    const env = { PATH: '/usr/bin:/bin' }
+    const command = { file, args, env, deathSignal: 'KILL' } as const
+    const answer = await complete('gcc', command).catch(() => '')
+    if (isAbsolute(answer.trim())) return true
+  }
+  return false
 }
 
 async function first(
