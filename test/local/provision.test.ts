@@ -13,6 +13,7 @@ import {
   parseDeb822,
   parseOneLine,
 } from '../../apps/local/provision/apt-sources.ts'
+import { cacheEntry } from '../../apps/local/provision/cache.ts'
 import { provision } from '../../apps/local/provision/ladder.ts'
 import { atLeast, parseVersion } from '../../apps/local/provision/on-path.ts'
 import { freePort } from '../../apps/local/free-port.ts'
@@ -194,8 +195,8 @@ test('rustc is found where rustup puts it, and one that is too old is passed ove
   const current = await place('cargo/bin', '1.95.0')
   const env = { PATH: join(directory.path, 'path'), CARGO_HOME: join(directory.path, 'cargo') }
   const found = await provisionRust({ env, log: quietLog('test') })
-  // A machine's own comes first.
-  assert.ok([current, '/usr/bin/rustc'].includes(found), found)
+  // A machine's own comes first; one without a linker uses neither.
+  assert.ok([current, '/usr/bin/rustc', cacheEntry('rust')].includes(found), found)
   const given = { ...env, SLUICE_RUSTC: '/given/rustc' }
   assert.equal(await provisionRust({ env: given, log: quietLog('test') }), '/given/rustc')
 })

@@ -33,19 +33,22 @@ export async function provisionRust({ env, log }: ProvisionOptions): Promise<str
     {
       name: 'packages of this machine’s suite',
       downloads: true,
-      async climb() {
-        const sources = await aptSources()
-        if (sources.length === 0) return undefined
-        return cached(CACHE_NAME, (directory) =>
-          downloadPackages({ packages: PACKAGES, dependencies: 'all', sources, directory, env }),
-        )
-      },
+      climb: () => bringRust(env),
     },
   ]
   const advice =
     `Install rust ${OLDEST.join('.')} or newer (https://rustup.rs, or apt install rustc gcc), or ` +
     'name a rustc in SLUICE_RUSTC. Functions in other languages run without it.'
   return provision({ name: 'rustc', rungs, advice }, log)
+}
+
+/** The folder of the unpacked packages; undefined where there is no apt to bring them. */
+export async function bringRust(env: ProvisionOptions['env']): Promise<string | undefined> {
+  const sources = await aptSources()
+  if (sources.length === 0) return undefined
+  return cached(CACHE_NAME, (directory) =>
+    downloadPackages({ packages: PACKAGES, dependencies: 'all', sources, directory, env }),
+  )
 }
 
 function rustupHomes(env: ProvisionOptions['env']): string[] {
