@@ -58,7 +58,7 @@ export const failuresInRust: readonly [RuntimeName, string, string, Record<strin
   [
     'rust',
     'a panic of the standard library',
-    `${RUST}\n    let "ä" = "ä" else { return Ok(event) }; let list = [1, 2];\n    Ok(json!(list[event.as_object().unwrap().len() + 2]))\n}`,
+    `${RUST}\n    if "ä" != "ä" { return Ok(event) } let list = [1, 2];\n    Ok(json!(list[event.as_object().unwrap().len() + 2]))\n}`,
     {
       message: 'index out of bounds: the len is 2 but the index is 2',
       line: 3,

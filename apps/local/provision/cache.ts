@@ -55,7 +55,8 @@ async function removeAbandoned(): Promise<void> {
     if (!name.startsWith(DRAFT)) continue
     const path = join(CACHE, name)
     const found = await stat(path).catch(() => undefined)
-    const age = Date.now() - (found?.mtimeMs ?? Infinity)
+    // Not what it says of its content: an archive sets that to its own age.
+    const age = Date.now() - (found?.ctimeMs ?? Infinity)
     if (age > ABANDONED_AFTER_MS) await rm(path, { recursive: true, force: true })
   }
 }
