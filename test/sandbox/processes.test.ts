@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { setImmediate as setImmediatePromise } from 'node:timers/promises'
 import { after, before, describe, test } from 'node:test'
+import { BLACK_BOX } from './rust-programs.ts'
 import {
   errorOf,
   interpreterStates,
@@ -42,9 +43,10 @@ const looking = {
 const taking = {
   python: 'def handler(event):\n    return len(bytearray(event << 20)) >> 20',
   nodejs: 'exports.handler = (event) => new Uint8Array(event << 20).fill(1).length / 2 ** 20',
-  rust: `fn handler(event: Json) -> Result<Json, String> {
+  rust: `${BLACK_BOX}
+fn handler(event: Json) -> Result<Json, String> {
     let taken = vec![1u8; (event.as_u64().ok_or("no number")? << 20) as usize];
-    Ok(json!(std::hint::black_box(taken).len() >> 20))
+    Ok(json!(black_box(taken).len() >> 20))
 }`,
 } as const
 

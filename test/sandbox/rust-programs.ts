@@ -3,6 +3,12 @@ import type { RuntimeName } from '#sandbox/contract.ts'
 
 export const RUST = 'fn handler(event: Json) -> Result<Json, String> {'
 
+/** `std::hint::black_box`, which the oldest compilers lack. */
+export const BLACK_BOX = `fn black_box<T>(value: T) -> T {
+    let kept = std::mem::ManuallyDrop::new(value);
+    unsafe { std::ptr::read_volatile(&*kept) }
+}`
+
 export const handlersInRust: readonly [RuntimeName, string, string][] = [
   ['rust', 'a function', `${RUST} Ok(event) }`],
   [

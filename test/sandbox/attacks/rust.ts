@@ -1,4 +1,5 @@
 /** The attacks of the other files in rust, which needs no library to speak to the kernel itself. */
+import { BLACK_BOX } from '../rust-programs.ts'
 import { type Attack, EAFNOSUPPORT, ENOENT, EPERM, refused } from './attack.ts'
 
 /** Tries each action, an expression of `io::Result<T>`, and answers with what stopped it. */
@@ -170,7 +171,7 @@ export const attacksInRust: readonly Attack[] = [
   }),
   rust({
     name: 'one huge allocation meets the memory limit',
-    code: handler('Ok(json!(std::hint::black_box(vec![1u8; 1 << 40]).len()))'),
+    code: handler('Ok(json!(black_box(vec![1u8; 1 << 40]).len()))', BLACK_BOX),
     expect: { fails: 'MEMORY_LIMIT' },
   }),
   rust({
@@ -194,7 +195,7 @@ export const attacksInRust: readonly Attack[] = [
   rust({
     name: 'an endless loop that ignores every signal times out',
     code: handler(
-      'for number in 1..65 { unsafe { signal(number, 1) }; }\n    loop { std::hint::black_box(&event); }',
+      'for number in 1..65 { unsafe { signal(number, 1) }; }\n    loop {}',
       'extern "C" { fn signal(number: i32, how: usize) -> usize; }',
     ),
     expect: { fails: 'TIMEOUT' },
@@ -204,7 +205,7 @@ export const attacksInRust: readonly Attack[] = [
     name: 'an endless loop before its start times out',
     code: handler(
       'Ok(event)',
-      'extern "C" fn spin() { loop { std::hint::black_box(1); } }\n#[used]\n#[link_section = ".init_array"]\nstatic EARLY: extern "C" fn() = spin;',
+      'extern "C" fn spin() { loop {} }\n#[used]\n#[link_section = ".init_array"]\nstatic EARLY: extern "C" fn() = spin;',
     ),
     expect: { fails: 'TIMEOUT' },
     timeoutMs: 300,
@@ -233,7 +234,7 @@ export const attacksInRust: readonly Attack[] = [
     name: 'deep recursion ends',
     code: handler(
       'Ok(json!(down(1)))',
-      'fn down(n: u64) -> u64 { std::hint::black_box([n; 64])[1] + if n == 0 { 0 } else { down(n + 1) } }',
+      `${BLACK_BOX}\nfn down(n: u64) -> u64 { black_box([n; 64])[1] + if n == 0 { 0 } else { down(n + 1) } }`,
     ),
     expect: { fails: 'RUNTIME_ERROR', message: /crashed/ },
   }),
