@@ -13,7 +13,7 @@ import type { Payloads } from '#events/jetstream/payloads.ts'
 import { RpcError } from '#events/jetstream/rpc.ts'
 import { REPLY_HEADER, type CommandReply, type DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
-import type { Agreement, Known } from './agreement.ts'
+import type { Agreement, Known } from './knowledge/agreement.ts'
 import type { LogRoom } from './log-room.ts'
 import type { ReadModel } from './read-model.ts'
 

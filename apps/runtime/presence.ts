@@ -6,7 +6,7 @@
  * 2. An empty message asks everybody to say it now, so that a fresh watcher need not wait.
  * 3. Nothing here is stored. Health and metrics merely show it, but the edges rely on it: a write is
  *    answered when every edge that is present has read it, and an edge that does not hear itself
- *    stops answering from memory (`apps/edge/agreement.ts`). So what it may get wrong is bounded by
+ *    stops answering from memory (`apps/edge/knowledge/agreement.ts`). So what it may get wrong is bounded by
  *    `FORGET_AFTER_MS`, and an instance's name must be its own.
  */
 import { pid } from 'node:process'

@@ -6,8 +6,8 @@ import { LOCAL_OWNER } from '#events/functions.ts'
 import { openPayloads } from '#events/jetstream/payloads.ts'
 import { subjects } from '#events/subjects.ts'
 import { createLog } from '#runtime/log.ts'
-import { Definitions } from '../../apps/edge/definitions.ts'
-import { Followed } from '../../apps/edge/followed.ts'
+import { Definitions } from '../../apps/edge/knowledge/definitions.ts'
+import { Followed } from '../../apps/edge/knowledge/followed.ts'
 import { SIZES, startLog } from '../events/log-fixture.ts'
 
 test('a definition that cannot be read costs its own function and no other', async () => {

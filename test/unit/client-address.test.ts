@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { clientAddress } from '../../apps/edge/client-address.ts'
+import { clientAddress } from '../../apps/edge/limits/client-address.ts'
 
 const SOCKET = '198.51.100.7'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FairGate } from '../../apps/edge/fair-gate.ts'
+import { FairGate } from '../../apps/edge/jobs/fair-gate.ts'
 import { SHARE, Shares } from '../../apps/runtime/shares.ts'
 
 const FLOODED = 1

@@ -59,7 +59,7 @@ const ALLOWED: readonly [string, string][] = [
   ['apps/edge/x.ts', '#runtime/log.ts'],
   ['apps/edge/surfaces/x.ts', '../definitions.ts'],
   ['apps/runtime/x.ts', '#events/streams.ts'],
-  ['test/unit/x.ts', '../../apps/edge/definitions.ts'],
+  ['test/unit/x.ts', '../../apps/edge/knowledge/definitions.ts'],
 ]
 
 for (const [file, from] of ALLOWED) {

@@ -11,7 +11,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '#domain/problem.ts'
 import type { AuthMode } from '#runtime/config-access.ts'
-import { clientAddress } from '../client-address.ts'
+import { clientAddress } from '../limits/client-address.ts'
 import type { Decision, Limiter } from '../limits/limiter.ts'
 import { policyFor } from '../limits/policies.ts'
 import type { KeyRing, Tokens } from './credentials.ts'

@@ -12,7 +12,7 @@ import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
 import { filters, aggregateTokenOf, token } from '#events/subjects.ts'
 import type { User, UserEvent } from '#events/users.ts'
 import type { Log } from '#runtime/log.ts'
-import type { ByHeart } from '../followed.ts'
+import type { ByHeart } from '../knowledge/followed.ts'
 import { covers, isScope } from './principal.ts'
 import type { Standing } from './tokens.ts'
 

@@ -21,7 +21,7 @@ import { isPasswordLength, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN } from '#runti
 import type { Hashing } from '../../access/hashing.ts'
 import { SCOPES } from '../../access/principal.ts'
 import type { Users } from '../../access/users.ts'
-import type { Agreement } from '../../agreement.ts'
+import type { Agreement } from '../../knowledge/agreement.ts'
 import type { SendCommand } from '../../commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'

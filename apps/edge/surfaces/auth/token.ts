@@ -7,7 +7,7 @@ import { PASSWORD_BYTES_MAX } from '#runtime/passwords.ts'
 import type { Tokens } from '../../access/credentials.ts'
 import { isScope } from '../../access/principal.ts'
 import type { SignIn } from '../../access/sign-in.ts'
-import type { Agreement } from '../../agreement.ts'
+import type { Agreement } from '../../knowledge/agreement.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 

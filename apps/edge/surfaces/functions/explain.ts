@@ -13,7 +13,7 @@ import type { Router } from '../../http/exchange.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
 import { idOf, staleness } from './functions.ts'
-import { jobNotFound } from '../../job-commands.ts'
+import { jobNotFound } from '../../jobs/job-commands.ts'
 
 export interface ExplainRoutesOptions {
   readonly bus: Bus

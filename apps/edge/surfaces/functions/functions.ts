@@ -21,7 +21,7 @@ import {
 } from '#projections/function-versions.ts'
 import { findFunction, listFunctions } from '#projections/functions.ts'
 import { requireExecute, type Principal } from '../../access/principal.ts'
-import type { Definitions } from '../../definitions.ts'
+import type { Definitions } from '../../knowledge/definitions.ts'
 import type { SendFunctionCommand } from '../../function-commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'

@@ -8,7 +8,7 @@ import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
 import type { JobSummary } from '#projections/job-queries.ts'
 import { scheduleView } from './schedules.ts'
-import type { AcceptedJob } from '../../invoked.ts'
+import type { AcceptedJob } from '../../jobs/invoked.ts'
 
 const BYTES_PER_MB = 1024 ** 2
 

@@ -5,14 +5,14 @@
 import { Problem } from '#domain/problem.ts'
 import { sessionLost } from '#domain/session.ts'
 import type { JobError, Json } from '#events/jobs.ts'
-import type { Agreement } from '../../agreement.ts'
+import type { Agreement } from '../../knowledge/agreement.ts'
 import { requireExecute } from '../../access/principal.ts'
-import type { BoundVersions } from '../../bound-versions.ts'
+import type { BoundVersions } from '../../sessions/bound-versions.ts'
 import { parseCacheControl } from '../../cache/result-cache.ts'
-import type { Executions } from '../../executions.ts'
+import type { Executions } from '../../sessions/executions.ts'
 import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'
-import type { Sessions } from '../../sessions.ts'
+import type { Sessions } from '../../knowledge/sessions.ts'
 import { answered } from './dialect.ts'
 
 export interface ExecuteRouteOptions {

@@ -3,8 +3,8 @@
  * Source: its document's sections on the list and the details of scripts.
  */
 import { Problem } from '#domain/problem.ts'
-import type { Agreement } from '../../agreement.ts'
-import type { Defined, Definitions } from '../../definitions.ts'
+import type { Agreement } from '../../knowledge/agreement.ts'
+import type { Defined, Definitions } from '../../knowledge/definitions.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 import { answered, seconds } from './dialect.ts'
 import { functionOfTitle, languageTitle, titleNotFound } from './language-title.ts'

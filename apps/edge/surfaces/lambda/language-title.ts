@@ -7,7 +7,7 @@
  */
 import { Problem } from '#domain/problem.ts'
 import { NAME_LENGTH_MAX, type Definition } from '#events/functions.ts'
-import type { Defined, Definitions } from '../../definitions.ts'
+import type { Defined, Definitions } from '../../knowledge/definitions.ts'
 
 const TITLE = /^(?<language>[a-z]+)-(?<name>.+)$/su
 const HEADER = 'Language-Title'

@@ -16,13 +16,13 @@ import type { JobError, Json } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Counter } from '#runtime/telemetry.ts'
-import type { BegunJobs } from './begun-jobs.ts'
-import { cacheKey, type CacheControl, type ResultCache } from './cache/result-cache.ts'
-import type { Defined } from './definitions.ts'
-import type { Caller, Invocations } from './invocations.ts'
+import type { BegunJobs } from '../jobs/begun-jobs.ts'
+import { cacheKey, type CacheControl, type ResultCache } from '../cache/result-cache.ts'
+import type { Defined } from '../knowledge/definitions.ts'
+import type { Caller, Invocations } from '../jobs/invocations.ts'
 import type { Pins } from './pins.ts'
 import type { SessionCommands } from './session-commands.ts'
-import type { KnownSession } from './sessions.ts'
+import type { KnownSession } from '../knowledge/sessions.ts'
 
 export interface Execution {
   readonly session: KnownSession

@@ -9,8 +9,8 @@ import { Problem } from '#domain/problem.ts'
 import type { Cause } from '#events/envelope.ts'
 import { jobMessageId } from '#events/jobs.ts'
 import { findJob, type JobRow } from '#projections/job-queries.ts'
-import type { SendCommand } from './commands.ts'
-import type { Queries } from './queries.ts'
+import type { SendCommand } from '../commands.ts'
+import type { Queries } from '../queries.ts'
 
 export interface JobCommandsOptions {
   readonly send: SendCommand

@@ -15,10 +15,10 @@ import {
   type SessionInitialized,
 } from '#events/sessions.ts'
 import { isSessionKnown } from '#projections/sessions.ts'
-import type { SendCommand } from './commands.ts'
-import type { Exchange } from './http/exchange.ts'
-import type { Queries } from './queries.ts'
-import type { KnownSession, Sessions } from './sessions.ts'
+import type { SendCommand } from '../commands.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Queries } from '../queries.ts'
+import type { KnownSession, Sessions } from '../knowledge/sessions.ts'
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/
 

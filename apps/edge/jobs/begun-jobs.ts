@@ -11,10 +11,10 @@ import type { JobReplyEnd } from '#events/replies.ts'
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { findVersion } from '#projections/function-versions.ts'
 import { findJob, type JobRow } from '#projections/job-queries.ts'
-import type { Exchange } from './http/exchange.ts'
-import type { Preference } from './http/prefer.ts'
+import type { Exchange } from '../http/exchange.ts'
+import type { Preference } from '../http/prefer.ts'
 import type { Invoked } from './invoked.ts'
-import type { Queries } from './queries.ts'
+import type { Queries } from '../queries.ts'
 
 const LOOK_EVERY_MS = 250
 const CALL_WAIT_MAX_MS = TIMEOUT_MS_MAX + CALL_GRACE_MS

@@ -12,7 +12,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { SessionData } from '#events/sessions.ts'
-import { definedBy, type Defined, type Definitions } from './definitions.ts'
+import { definedBy, type Defined, type Definitions } from '../knowledge/definitions.ts'
 
 const KEPT_CHARACTERS = 32 * 1024 ** 2
 

@@ -2,8 +2,8 @@
 import { envelope, type Cause } from '#events/envelope.ts'
 import { jobMessageId, type Json, type RunJob } from '#events/jobs.ts'
 import type { SessionOfJob } from '#events/sessions.ts'
-import type { Defined } from './definitions.ts'
-import type { KnownSession } from './sessions.ts'
+import type { Defined } from '../knowledge/definitions.ts'
+import type { KnownSession } from '../knowledge/sessions.ts'
 
 export const SOURCE = 'sluice/edge'
 

@@ -10,7 +10,7 @@ import { Problem } from '#domain/problem.ts'
 import type { Runtime } from '#events/functions.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Presence, PresenceWatch } from '#runtime/presence.ts'
-import type { Sessions } from './sessions.ts'
+import type { Sessions } from '../knowledge/sessions.ts'
 
 const EXECUTOR = 'executor'
 /** Longer than presence lasts. */

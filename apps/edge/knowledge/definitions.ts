@@ -12,7 +12,7 @@ import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
 import { filters, parseFunctionEvent } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 import type { ByHeart } from './followed.ts'
-import { eventValidator, type ValidateEvent } from './http/event-schema.ts'
+import { eventValidator, type ValidateEvent } from '../http/event-schema.ts'
 
 export interface Defined extends FunctionVersion {
   /** Where on EVENTS this version stands. */
