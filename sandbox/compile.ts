@@ -21,7 +21,7 @@ import type { Ground } from './ground.ts'
 import { Lanes } from './lanes.ts'
 import { Programs } from './programs.ts'
 import { programPath } from './runtimes/launch.ts'
-import type { Toolchain } from './toolchain.ts'
+import type { Toolchain } from './compiler.ts'
 
 const AT_ONCE = 2
 /** Of processor time, so that a busy machine refuses nothing that an idle one takes. */

@@ -23,7 +23,8 @@ import { SandboxProcess } from './process.ts'
 import { launches } from './runtimes/launch.ts'
 import { assembleFilter, type Filtered, filtered } from './seccomp.ts'
 import type { Slot } from './slots.ts'
-import { findToolchain, type Toolchain } from './toolchain.ts'
+import type { Toolchain } from './compiler.ts'
+import { findToolchain } from './toolchain.ts'
 
 const SANDBOX_USER: SandboxUser = { uid: 61_000, gid: 61_000 }
 const NOTHING = '/dev/null'

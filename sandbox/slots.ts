@@ -17,7 +17,7 @@ import type { Compiler } from './compile.ts'
 import type { Ground } from './ground.ts'
 import { isHostAlive } from './host.ts'
 import type { Bind } from './interpreters.ts'
-import type { Toolchain } from './toolchain.ts'
+import type { Toolchain } from './compiler.ts'
 
 /** `enter.rs` knows it as well. */
 const INSIDE = '/slot'

@@ -9,12 +9,12 @@
  * Siblings: `unpacked-toolchain.ts` for one that was unpacked from packages, `placed.ts`.
  */
 import { execFile } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { copyFile, link, mkdir, readdir, realpath, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { asUser, type Bind, sharedLibraries, type SandboxUser } from './interpreters.ts'
+import { asUser, type Bind, sharedLibraries } from './interpreters.ts'
 import { placeWhole, reachableFolder } from './placed.ts'
+import { compilerOf, type Toolchain, type ToolchainOptions } from './compiler.ts'
 import { findUnpacked } from './unpacked-toolchain.ts'
 
 const execute = promisify(execFile)
@@ -26,24 +26,6 @@ const INSTALL_RUST = 'install rust (https://rustup.rs, or apt-get install rustc)
 const INSTALL_LINKER = 'install a linker and the C library (apt-get install gcc libc6-dev)'
 /** What a static program is linked with; libm may be a text that names two others. */
 const LINKED = /^(r?crt1|crti|crtn)\.o$|^lib(c|m|m-[\d.]+|mvec|pthread|dl|rt|util)\.a$/
-
-export interface Toolchain {
-  readonly version: string
-  readonly linker: string
-  /** The compiler's own folder, inside. */
-  readonly sysroot: string
-  readonly binds: readonly Bind[]
-  /** Closed to others, and such that the sandbox's user may walk through it. */
-  readonly folder: string
-}
-
-export interface ToolchainOptions {
-  readonly bwrapPath: string
-  /** A program, or the folder of an unpacked one. */
-  readonly rustcPath: string | undefined
-  readonly cacheDir: string
-  readonly user: SandboxUser | undefined
-}
 
 export async function findToolchain(options: ToolchainOptions): Promise<Toolchain> {
   const { rustcPath, user } = options
@@ -79,13 +61,6 @@ async function about(rustcPath: string) {
   } catch (cause) {
     throw new Error(`${rustcPath} does not start: ${INSTALL_RUST}`, { cause })
   }
-}
-
-/** Which one it is, by what `rustc -vV` says. */
-export function compilerOf(text: string) {
-  const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(text)?.[1] ?? ''
-  const sum = createHash('sha256').update(text).digest('hex').slice(0, 12)
-  return { version: `${field('release')}-${sum}`, target: field('host') }
 }
 
 /** The compiler's own files by their places inside, and the system's libraries under their names. */

@@ -11,7 +11,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { asUser, type Bind, type SandboxUser } from './interpreters.ts'
 import { placeWhole, reachableFolder } from './placed.ts'
-import { compilerOf, type Toolchain, type ToolchainOptions } from './toolchain.ts'
+import { compilerOf, type Toolchain, type ToolchainOptions } from './compiler.ts'
 
 const execute = promisify(execFile)
 

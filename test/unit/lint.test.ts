@@ -34,12 +34,12 @@ const FORBIDDEN: readonly [string, string][] = [
   ['sandbox/x.ts', '../events/streams.ts'],
   ['apps/executor/x.ts', '#projections/database.ts'],
   ['apps/executor/x.ts', '../../projections/database.ts'],
-  ['apps/executor/x.ts', '../edge/definitions.ts'],
+  ['apps/executor/x.ts', '../edge/knowledge/definitions.ts'],
   ['apps/edge/x.ts', '#sandbox/sandbox.ts'],
   ['apps/edge/x.ts', '../../sandbox/sandbox.ts'],
   ['apps/edge/x.ts', '../handler/main.ts'],
   ['apps/edge/x.ts', '../../test/support/until.ts'],
-  ['apps/runtime/x.ts', '../edge/definitions.ts'],
+  ['apps/runtime/x.ts', '../edge/knowledge/definitions.ts'],
   ['apps/runtime/x.ts', '../../sandbox/sandbox.ts'],
 ]
 
@@ -57,7 +57,7 @@ const ALLOWED: readonly [string, string][] = [
   ['apps/executor/x.ts', '#domain/job.ts'],
   ['apps/edge/x.ts', '#projections/database.ts'],
   ['apps/edge/x.ts', '#runtime/log.ts'],
-  ['apps/edge/surfaces/x.ts', '../definitions.ts'],
+  ['apps/edge/surfaces/x.ts', '../knowledge/definitions.ts'],
   ['apps/runtime/x.ts', '#events/streams.ts'],
   ['test/unit/x.ts', '../../apps/edge/knowledge/definitions.ts'],
 ]
