@@ -153,6 +153,19 @@ test('the key and a token that are made at the first start open the door', async
   }
 })
 
+test('the first user signs in, and makes a key that is shown once', async () => {
+  const block = readme.take('auth/token').replaceAll('.sluice', home)
+  const made = JSON.parse(await terminal.paste(askedOf(platform.url, block))) as Made
+  assert.match(made.key, /^sluice_/)
+  assert.deepEqual([made.name, made.scopes], ['ci', ['execute:all']])
+})
+
+interface Made {
+  readonly key: string
+  readonly name: string
+  readonly scopes: readonly string[]
+}
+
 test('Ctrl-C drains and exits with 0', async () => {
   const askedAt = performance.now()
   assert.deepEqual(await platform.interrupt(), { code: 0, signal: null })
