@@ -2,10 +2,10 @@
  * The lambda API, part 3: the functions, as scripts.
  * Source: its document's sections on the list and the details of scripts.
  */
-import { Problem } from '#domain/problem.ts'
 import type { Agreement } from '../../knowledge/agreement.ts'
 import type { Defined, Definitions } from '../../knowledge/definitions.ts'
-import type { Exchange, Router } from '../../http/exchange.ts'
+import type { Router } from '../../http/exchange.ts'
+import { wholeNumber } from '../../http/page.ts'
 import { answered, seconds } from './dialect.ts'
 import { functionOfTitle, languageTitle, titleNotFound } from './language-title.ts'
 
@@ -54,16 +54,4 @@ function scriptView({ definition, function_id, version, created_at, updated_at }
   const document = { language, title, language_title, description }
   const times = { created_at: seconds(created_at), updated_at: seconds(updated_at) }
   return { ...document, ...times, function_id, version }
-}
-
-/** A query parameter from 1 to `max`. */
-function wholeNumber({ query }: Exchange, name: string, fallback: number, max: number): number {
-  const text = query(name)
-  if (text === undefined) return fallback
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
-  if (value >= 1 && value <= max) return value
-  throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1 to ${max}.`, {
-    field: name,
-    given: text.slice(0, 64),
-  })
 }
