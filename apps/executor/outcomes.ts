@@ -42,16 +42,14 @@ export interface OutcomesOptions {
 
 export class Outcomes {
   readonly #options: OutcomesOptions
-  readonly #ttl: string
 
   constructor(options: OutcomesOptions) {
     this.#options = options
-    this.#ttl = `${options.ttlDays * 24}h`
   }
 
   /** `urgent`: a caller waits for it. */
   async append(event: Said, urgent = false): Promise<Appended> {
-    const { payloads, appender, signal, onFull } = this.#options
+    const { payloads, appender, ttlDays, signal, onFull } = this.#options
     const { traceparent } = event
     let sealed: Sealed | undefined
     for (const since = performance.now(); ;) {
@@ -65,7 +63,7 @@ export class Outcomes {
           subject: subjects.jobEvent(event.data.function_id, FACTS[event.type]),
           id: event.id,
           payload,
-          ttl: this.#ttl,
+          ttlDays,
           urgent,
           headers: traceparent === undefined ? headers : [...headers, TRACE(traceparent)],
         })

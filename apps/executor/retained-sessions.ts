@@ -164,7 +164,7 @@ export class RetainedSessions implements AsyncDisposable {
     const subject = subjects.sessionEvent(session.function_id, 'closed')
     try {
       const sealed = await payloads.seal(event, 'as-long-as-the-log')
-      await appender.append({ ...sealed, subject, id: event.id, ttl: `${ttlDays * 24}h` })
+      await appender.append({ ...sealed, subject, id: event.id, ttlDays })
     } catch (error) {
       // Whoever executes it is told by us, or by the edge when we are gone.
       log.warn('lost_session_not_told', { sessionId: session.session_id, error })

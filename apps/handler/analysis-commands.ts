@@ -68,7 +68,7 @@ async function act(
     ...sealed,
     subject,
     id,
-    ttl: `${ttlDays * 24}h`,
+    ttlDays,
   })
   if (!duplicate) return { seq, data }
   const first = await readEvent<AnalysisCompleted>(bus, payloads, { seq })

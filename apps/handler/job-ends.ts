@@ -19,6 +19,6 @@ export function createJobEnds({ payloads, appender, ttlDays }: JobEndsOptions): 
     const sealed = await payloads.sealJob(end)
     const fact = end.type === 'job.failed' ? 'failed' : 'cancelled'
     const subject = subjects.jobEvent(end.data.function_id, fact)
-    return appender.append({ ...sealed, subject, id: end.id, ttl: `${ttlDays * 24}h` })
+    return appender.append({ ...sealed, subject, id: end.id, ttlDays })
   }
 }

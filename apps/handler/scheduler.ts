@@ -132,19 +132,18 @@ export class Scheduler {
     definitionSeq: number,
   ): Promise<number | undefined> {
     const { appender, payloads, ttlDays } = this.#options
-    const ttl = `${ttlDays * 24}h`
     const { function_id } = ticked.data
     const messages: Append[] = [
       {
         ...(await payloads.seal(ticked, 'as-long-as-the-log')),
-        ...{ subject: subjects.scheduleTicked(function_id), id: ticked.id, ttl },
+        ...{ subject: subjects.scheduleTicked(function_id), id: ticked.id, ttlDays },
         expect: { seq: tickSeq },
       },
     ]
     if (delayed !== undefined) {
       messages.push({
         ...(await payloads.seal(delayed, 'as-long-as-the-log')),
-        ...{ subject: subjects.jobEvent(function_id, 'delayed'), id: delayed.id, ttl },
+        ...{ subject: subjects.jobEvent(function_id, 'delayed'), id: delayed.id, ttlDays },
         expect: { seq: definitionSeq, on: filters.functionEventsOf(function_id) },
       })
     }

@@ -89,7 +89,7 @@ async function append(
   const fact = event.type === 'session.initialized' ? 'initialized' : 'closed'
   const subject = subjects.sessionEvent(event.data.function_id, fact)
   const sealed = await payloads.seal(event, 'as-long-as-the-log')
-  return appender.append({ ...sealed, subject, id: event.id, ttl: `${ttlDays * 24}h` })
+  return appender.append({ ...sealed, subject, id: event.id, ttlDays })
 }
 
 const saying = () => ({ source: SOURCE, time: new Date().toISOString() })

@@ -35,8 +35,8 @@ export interface Append {
   /** `Nats-Msg-Id`. */
   readonly id: string
   readonly payload: string | Uint8Array
-  /** Go duration, such as `720h`: when the server may forget the message. */
-  readonly ttl?: string
+  /** When the server may forget the message. */
+  readonly ttlDays?: number
   readonly headers?: readonly (readonly [name: string, value: string])[]
   /** The last sequence that `subject` (or `on`, a filter) must have; 0: none. */
   readonly expect?: { readonly seq: number; readonly on?: string }
@@ -227,10 +227,10 @@ export class Appender {
 }
 
 /** By hand: the client's own batch drops expectations and message ids. */
-function headersOf({ id, ttl, expect, headers: extra = [] }: Append): MsgHdrs {
+function headersOf({ id, ttlDays, expect, headers: extra = [] }: Append): MsgHdrs {
   const headers = newHeaders()
   headers.set('Nats-Msg-Id', id)
-  if (ttl !== undefined) headers.set('Nats-TTL', ttl)
+  if (ttlDays !== undefined) headers.set('Nats-TTL', `${ttlDays * 24}h`)
   if (expect !== undefined) {
     headers.set('Nats-Expected-Last-Subject-Sequence', String(expect.seq))
     if (expect.on !== undefined) {

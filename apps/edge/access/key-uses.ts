@@ -48,7 +48,7 @@ export class KeyUses {
       subject: subjects.apiKeyUsed(keyId),
       id,
       payload,
-      ttl: `${ttlDays * 24}h`,
+      ttlDays,
     })
   }
 }

@@ -62,7 +62,7 @@ export class CachedJobs {
     const subject = subjects.jobEvent(job.function_id, 'cached')
     try {
       const sealed = await payloads.seal(event, 'as-long-as-the-log')
-      await appender.append({ ...sealed, subject, id: event.id, ttl: `${ttlDays * 24}h` })
+      await appender.append({ ...sealed, subject, id: event.id, ttlDays })
     } catch (error) {
       log.warn('cached_job_not_told', { jobId: job.job_id, sourceJobId, error })
     }

@@ -176,7 +176,7 @@ export class Invocations {
     const sealed = await stored(payloads.seal(event, 'as-long-as-the-log'))
     const subject = subjects.jobEvent(function_id, 'delayed')
     effect.requireMine()
-    await stored(appender.append({ ...sealed, subject, id: event.id, ttl: `${ttlDays * 24}h` }))
+    await stored(appender.append({ ...sealed, subject, id: event.id, ttlDays }))
     const job = { job_id, function_id, function_version, accepted_at, run_at }
     return { kind: 'accepted', job: { ...job, queue_position: null, expected_start: null } }
   }
