@@ -37,6 +37,8 @@ export const KEYS = 'KEYS'
 export const ACK_WAIT_MS = 10_000
 /** Whoever holds a message says `working()` this often. */
 export const WORKING_EVERY_MS = 3_000
+/** Clocks of our machines and of the NATS server may differ by so much. */
+export const CLOCK_SLACK_MS = 60_000
 /** Repeats of a message inside this window are dropped by the server. */
 export const DEDUPE_WINDOW_MS = 120_000
 /** A caller waits no longer than this past the function's own time-out. */

@@ -8,19 +8,16 @@
  *    earlier is looked up in the log (`isCovered`).
  * 2. A cancel that comes too late is no end; whether it was one, the log says, not this file.
  */
-import { DeliverPolicy } from '@nats-io/jetstream'
 import { jobOfMessageId } from '#events/jobs.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
-import { COMMAND_DAYS_MAX, EVENTS } from '#events/streams.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
+import { CLOCK_SLACK_MS, COMMAND_DAYS_MAX, EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 import type { Log } from '#runtime/log.ts'
 
 const DAY_MS = 86_400_000
 const KEPT_MS = COMMAND_DAYS_MAX * DAY_MS
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 interface Cancel {
   readonly seq: number
@@ -53,9 +50,8 @@ export class Cancellations implements AsyncDisposable {
     const { bus, log } = this.#options
     const { state } = await bus.jsm.streams.info(EVENTS)
     const options = {
+      ...since(Date.now() - KEPT_MS),
       filter_subjects: filters.cancelledJobs,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(Date.now() - KEPT_MS - CLOCK_SLACK_MS).toISOString(),
       headers_only: true,
     }
     const note = ({ headers, seq, info }: Noted) => {

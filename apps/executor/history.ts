@@ -5,17 +5,15 @@
  * only: the message id names the job and what happened. It costs time only after a crash, and one
  * reading serves all commands of the function that came back together.
  */
-import { DeliverPolicy } from '@nats-io/jetstream'
 import type { JobHistory } from '#domain/job.ts'
 import type { JobAccepted } from '#events/jobs.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
+import { shareReadings } from '#events/jetstream/shared-reading.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 
 const MESSAGE_ID = /^job:(\d+):(?:(end)|(start|return|retry|delay):(\d+))$/
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 export interface RecordedJob extends JobHistory {
   /** Where the job's end stands on EVENTS; 0: it has none. */
@@ -32,31 +30,17 @@ type Reading = Map<number, RecordedJob>
 export type HistoryOf = (job: JobAccepted) => Promise<RecordedJob>
 
 export function createHistory(bus: Bus): HistoryOf {
-  const current = new Map<number, { since: number; reading: Promise<Reading> }>()
+  const read = shareReadings((functionId, sinceMs) => readHistory(bus, functionId, sinceMs))
 
-  return async ({ job_id, function_id, accepted_at }) => {
-    const since = Date.parse(accepted_at)
-    let shared = current.get(function_id)
-    if (shared === undefined || shared.since > since) {
-      const reading = readHistory(bus, function_id, since)
-      shared = { since, reading }
-      const mine = shared
-      current.set(function_id, mine)
-      const forget = () => {
-        if (current.get(function_id) === mine) current.delete(function_id)
-      }
-      reading.then(forget, forget)
-    }
-    return (await shared.reading).get(job_id) ?? NOTHING
-  }
+  return async ({ job_id, function_id, accepted_at }) =>
+    (await read(function_id, Date.parse(accepted_at))).get(job_id) ?? NOTHING
 }
 
 async function readHistory(bus: Bus, functionId: number, sinceMs: number): Promise<Reading> {
   const found: Reading = new Map()
   const options = {
+    ...since(sinceMs),
     filter_subjects: filters.jobEventsOf(functionId),
-    deliver_policy: DeliverPolicy.StartTime,
-    opt_start_time: new Date(sinceMs - CLOCK_SLACK_MS).toISOString(),
     headers_only: true,
   }
   await readToEnd(bus, EVENTS, options, ({ headers, seq }) => {

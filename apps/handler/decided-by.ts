@@ -1,14 +1,11 @@
 /** The event with which a command that comes again was decided before, if it was. */
-import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
+import type { JsMsg } from '@nats-io/jetstream'
 import type { Envelope } from '#events/envelope.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
 import type { RecordedEvent } from '#events/jetstream/recorded-event.ts'
 import { EVENTS } from '#events/streams.ts'
-
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 /** Looked for among the subjects of `filter`, since the command was sent. */
 export async function decidedBy<Event extends Envelope>(
@@ -18,12 +15,7 @@ export async function decidedBy<Event extends Envelope>(
   filter: string,
 ): Promise<RecordedEvent<Event> | undefined> {
   const stored: JsMsg[] = []
-  const sinceMs = Date.parse(command.time) - CLOCK_SLACK_MS
-  const options = {
-    filter_subjects: filter,
-    deliver_policy: DeliverPolicy.StartTime,
-    opt_start_time: new Date(sinceMs).toISOString(),
-  }
+  const options = { ...since(Date.parse(command.time)), filter_subjects: filter }
   await readToEnd(bus, EVENTS, options, (message) => void stored.push(message))
   for (const message of stored) {
     const event = await payloads.open<Event>(message)

@@ -5,15 +5,12 @@
 import { DeliverPolicy } from '@nats-io/jetstream'
 import { jobMessageId } from '#events/jobs.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 import { readCheckpoint } from '#projections/checkpoint.ts'
 import type { Db } from '#projections/database.ts'
 import type { Log } from '#runtime/log.ts'
-
-/** Clocks of the machines may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 export interface MadeJob {
   readonly job_id: number
@@ -29,10 +26,9 @@ export function createHasEnded(bus: Bus, db: Db, log: Log): HasEnded {
       return undefined
     })
     if (seen?.ended === true) return true
-    const since = new Date(Date.parse(accepted_at) - CLOCK_SLACK_MS).toISOString()
     const from =
       seen === undefined
-        ? { deliver_policy: DeliverPolicy.StartTime, opt_start_time: since }
+        ? since(Date.parse(accepted_at))
         : { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: seen.upTo + 1 }
     const options = {
       ...from,

@@ -23,6 +23,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import {
   ACK_WAIT_MS,
   CALL_GRACE_MS,
+  CLOCK_SLACK_MS,
   COMMANDS,
   EVENTS,
   functionDurableName,
@@ -41,8 +42,6 @@ const PAGE = 500
 const YOUNG_MS = 30_000
 /** What was claimed in time shows by then that it was. */
 const BEGUN_WITHIN_MS = 10_000
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 export interface SweeperOptions {
   readonly db: Db

@@ -3,16 +3,14 @@
  * or something has happened to that attempt. Headers only; one reading serves all jobs of a function
  * that are asked about together, as they are when everything was down for a while.
  */
-import { DeliverPolicy } from '@nats-io/jetstream'
 import type { JobDelayed } from '../jobs.ts'
 import { COMMANDS, EVENTS } from '../streams.ts'
 import { filters } from '../subjects.ts'
 import type { Bus } from './bus.ts'
-import { readToEnd } from './read-to-end.ts'
+import { readToEnd, since } from './read-to-end.ts'
+import { shareReadings } from './shared-reading.ts'
 
 const MESSAGE_ID = /^job:(\d+):(?:(end)|(?:run|start|return|retry)(?::(\d+))?)$/
-/** Clocks of the machines may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 export type HasFired = (due: JobDelayed) => Promise<boolean>
 
@@ -20,22 +18,10 @@ export type HasFired = (due: JobDelayed) => Promise<boolean>
 type Reading = Map<number, number>
 
 export function createFired(bus: Bus): HasFired {
-  const current = new Map<number, { since: number; reading: Promise<Reading> }>()
+  const readShared = shareReadings((functionId, sinceMs) => read(bus, functionId, sinceMs))
 
-  return async ({ data: { job_id, function_id, attempt, due_at } }) => {
-    const since = Date.parse(due_at)
-    let shared = current.get(function_id)
-    if (shared === undefined || shared.since > since) {
-      const mine = { since, reading: read(bus, function_id, since) }
-      shared = mine
-      current.set(function_id, mine)
-      const forget = () => {
-        if (current.get(function_id) === mine) current.delete(function_id)
-      }
-      mine.reading.then(forget, forget)
-    }
-    return ((await shared.reading).get(job_id) ?? 0) >= attempt
-  }
+  return async ({ data: { job_id, function_id, attempt, due_at } }) =>
+    ((await readShared(function_id, Date.parse(due_at))).get(job_id) ?? 0) >= attempt
 }
 
 async function read(bus: Bus, functionId: number, sinceMs: number): Promise<Reading> {
@@ -45,12 +31,7 @@ async function read(bus: Bus, functionId: number, sinceMs: number): Promise<Read
     [EVENTS, filters.jobEventsOf(functionId)],
   ] as const
   for (const [stream, filter_subjects] of places) {
-    const options = {
-      filter_subjects,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: new Date(sinceMs - CLOCK_SLACK_MS).toISOString(),
-      headers_only: true,
-    }
+    const options = { ...since(sinceMs), filter_subjects, headers_only: true }
     await readToEnd(bus, stream, options, ({ headers }) => {
       const [matched, id, end, attempt = '1'] =
         MESSAGE_ID.exec(headers?.get('Nats-Msg-Id') ?? '') ?? []

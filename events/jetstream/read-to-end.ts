@@ -2,11 +2,18 @@
  * Reads what a stream holds at this moment, once, and returns: no state is left on the server. Whoever
  * has seen enough says so, and reads no further.
  */
-import type { JsMsg, OrderedConsumerOptions } from '@nats-io/jetstream'
+import { DeliverPolicy, type JsMsg, type OrderedConsumerOptions } from '@nats-io/jetstream'
+import { CLOCK_SLACK_MS } from '../streams.ts'
 import type { Bus } from './bus.ts'
 
 const READ_EXPIRES_MS = 5_000
 const BATCH = 1_000
+
+/** From what the server stored at `ms` on, and what may have been stored by another clock. */
+export const since = (ms: number) => ({
+  deliver_policy: DeliverPolicy.StartTime,
+  opt_start_time: new Date(ms - CLOCK_SLACK_MS).toISOString(),
+})
 
 export async function readToEnd(
   bus: Bus,

@@ -5,12 +5,11 @@
  * Invariant: however busy the function is, reading ends after `HEADERS_MAX` or `WITHIN_MS`, and says
  * that it is not all.
  */
-import { DeliverPolicy } from '@nats-io/jetstream'
 import type { Envelope } from '#events/envelope.ts'
 import { jobMessageId } from '#events/jobs.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { isUnreadable, type Payloads } from '#events/jetstream/payloads.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
@@ -18,8 +17,6 @@ import { filters } from '#events/subjects.ts'
 const HEADERS_MAX = 50_000
 const WITHIN_MS = 1_500
 const EVENTS_MAX = 64
-/** Clocks of edge and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 
 export interface JobEvents {
   readonly events: readonly Envelope[]
@@ -44,9 +41,8 @@ export async function readJobEvents(
   let seen = 0
   let complete = true
   const options = {
+    ...since(Date.parse(accepted_at)),
     filter_subjects: filters.jobEventsOf(function_id),
-    deliver_policy: DeliverPolicy.StartTime,
-    opt_start_time: new Date(Date.parse(accepted_at) - CLOCK_SLACK_MS).toISOString(),
     headers_only: true,
   }
   await readToEnd(bus, EVENTS, options, ({ headers, seq }) => {

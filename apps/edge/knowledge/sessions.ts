@@ -7,12 +7,12 @@
  * 2. Memory is bounded by the sessions that have not expired; a lost one is kept until then, so that
  *    its owner is told why it is gone.
  */
-import { DeliverPolicy, type JsMsg } from '@nats-io/jetstream'
+import type { JsMsg } from '@nats-io/jetstream'
 import { isExpired, sessionLost, sessionNotFound } from '#domain/session.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
-import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { readToEnd, since } from '#events/jetstream/read-to-end.ts'
 import {
   SESSION_LASTS_MS,
   type SessionClosed,
@@ -25,8 +25,6 @@ import type { Log } from '#runtime/log.ts'
 import { untilDone } from '#runtime/retry.ts'
 import type { Reader } from './agreement.ts'
 
-/** Clocks of handler and NATS server may differ by so much. */
-const CLOCK_SLACK_MS = 60_000
 const FORGET_EVERY_MS = 10_000
 
 export type KnownSession = SessionInitialized['data'] & {
@@ -116,12 +114,7 @@ export class Sessions implements Reader, AsyncDisposable {
   async #readRecent(nowMs: number): Promise<void> {
     const { bus } = this.#options
     const { state } = await bus.jsm.streams.info(EVENTS)
-    const since = new Date(nowMs - SESSION_LASTS_MS - CLOCK_SLACK_MS).toISOString()
-    const options = {
-      filter_subjects: filters.sessionEvents,
-      deliver_policy: DeliverPolicy.StartTime,
-      opt_start_time: since,
-    }
+    const options = { ...since(nowMs - SESSION_LASTS_MS), filter_subjects: filters.sessionEvents }
     await readToEnd(bus, EVENTS, options, (message) => this.#read(message))
     // The end, not the newest session: there may be none that anybody has to wait for.
     this.#position = Math.max(this.#position, state.last_seq)
