@@ -28,7 +28,7 @@ const DEFAULT_EVENT_TTL_DAYS = 30
 /** Ten million small jobs. The launcher sizes it by the volume of its own server instead. */
 const DEFAULT_STREAM_BYTES = 8 * 1024 ** 3
 
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
 const SWITCH = ['on', 'off'] as const

@@ -1,10 +1,14 @@
 /**
  * The log: one JSON object a line. `event` names what happened in the past tense or as a state,
- * the other fields say to what. Ids are `requestId`, `correlationId` and `jobId` everywhere.
+ * the other fields say to what: in camelCase where they are said, in snake_case on the line, as all
+ * that leaves the house. Ids are `request_id`, `correlation_id` and `job_id` everywhere.
+ * Source: "日志级别" and "日志格式" of the chunk API's document, with `process` and `event` beside them.
  */
 import type { LogLevel } from './config.ts'
 
-const RANK: Readonly<Record<LogLevel, number>> = { debug: 10, info: 20, warn: 30, error: 40 }
+const RANK: Readonly<Record<LogLevel, number>> = {
+  ...{ debug: 10, info: 20, warning: 30, error: 40, critical: 50 },
+}
 
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -15,6 +19,8 @@ export interface Log {
   readonly info: Say
   readonly warn: Say
   readonly error: Say
+  /** The process cannot go on. */
+  readonly critical: Say
   readonly child: (fields: Fields) => Log
 }
 
@@ -32,17 +38,29 @@ export function createLog(options: LogOptions): Log {
   const at = (rank: LogLevel) => {
     if (RANK[rank] < RANK[level]) return () => {}
     return (event: string, fields: Fields = {}) => {
-      const record = { time: new Date().toISOString(), level: rank, process: name, event }
-      write(`${JSON.stringify({ ...record, ...bound, ...fields, ...record }, plainError)}\n`)
+      const timestamp = new Date().toISOString()
+      const record = { timestamp, level: rank.toUpperCase(), process: name, event }
+      const said = { message: event.replaceAll('_', ' '), ...bound, ...fields }
+      write(`${JSON.stringify({ ...record, ...snakeCased(said), ...record }, plainError)}\n`)
     }
   }
   return {
     debug: at('debug'),
     info: at('info'),
-    warn: at('warn'),
+    warn: at('warning'),
     error: at('error'),
+    critical: at('critical'),
     child: (fields) => createLog({ ...options, fields: { ...bound, ...fields } }),
   }
+}
+
+/** Names only: what a field holds is shown as it is. */
+function snakeCased(fields: Fields): Fields {
+  const named: Record<string, unknown> = {}
+  for (const name in fields) {
+    named[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = fields[name]
+  }
+  return named
 }
 
 /** JSON.stringify shows an Error as `{}`; a log must show what went wrong, and why. */

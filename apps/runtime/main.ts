@@ -50,12 +50,12 @@ export async function runMain(name: string, body: (main: Main) => Promise<void>)
     await Promise.race([failure.promise, stopped])
     log.info('stopping')
   } catch (error) {
-    log.error('failed', { error })
+    log.critical('failed', { error })
     code = 1
     stopping.abort()
   }
   const deadline = setTimeout(() => {
-    log.error('stop_deadline_passed', { deadlineMs: STOP_DEADLINE_MS })
+    log.critical('stop_deadline_passed', { deadlineMs: STOP_DEADLINE_MS })
     process.exit(1)
   }, STOP_DEADLINE_MS)
   try {

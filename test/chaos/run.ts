@@ -105,7 +105,7 @@ function runsIn(lines: readonly string[]): Map<number, number> {
   const runs = new Map<number, number>()
   for (const line of lines) {
     if (!line.includes('"event":"run_ended"')) continue
-    count(runs, (JSON.parse(line) as { jobId: number }).jobId)
+    count(runs, (JSON.parse(line) as { job_id: number }).job_id)
   }
   return runs
 }

@@ -117,11 +117,11 @@ test('the log of the edge says which request made which job', async () => {
       platform.lines
         .filter((text) => text.includes(`"event":"${event}"`))
         .map((text) => JSON.parse(text) as Record<string, unknown>)
-        .find(({ jobId }) => jobId === job.id),
+        .find(({ job_id }) => job_id === job.id),
     )
-    const { level, requestId, correlationId, durationMs, ...rest } = line
-    assert.deepEqual([level, requestId, correlationId], ['info', 'logged-call', 'logged-call'])
-    assert.deepEqual([rest['status'], rest['functionId']], [status, functionId])
-    assert.equal(typeof durationMs, 'number')
+    const { level, request_id, correlation_id, duration_ms, ...rest } = line
+    assert.deepEqual([level, request_id, correlation_id], ['INFO', 'logged-call', 'logged-call'])
+    assert.deepEqual([rest['status'], rest['function_id']], [status, functionId])
+    assert.equal(typeof duration_ms, 'number')
   }
 })

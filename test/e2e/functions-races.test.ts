@@ -15,7 +15,7 @@ before(async () => {
 })
 after(async () => {
   assert.deepEqual(
-    platform.lines.filter((line) => line.includes('"level":"error"')),
+    platform.lines.filter((line) => line.includes('"level":"ERROR"')),
     [],
   )
   await platform.stop()

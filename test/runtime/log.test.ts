@@ -16,26 +16,42 @@ describe('the log', () => {
     log.info('started', { text: 'two\nlines', big: 12n })
     assert.equal(lines.length, 1)
     assert.match(lines[0] ?? '', /^[^\n]+\n$/)
-    const { time, ...rest } = parse(lines[0])
-    assert.equal(new Date(String(time)).toISOString(), time)
+    const { timestamp, ...rest } = parse(lines[0])
+    assert.equal(new Date(String(timestamp)).toISOString(), timestamp)
     assert.deepEqual(rest, {
-      level: 'info',
+      level: 'INFO',
       process: 'edge',
       event: 'started',
+      message: 'started',
       text: 'two\nlines',
       big: '12',
     })
   })
 
   it('is silent below its level', () => {
-    const { log, lines } = listen({ level: 'warn' })
+    const { log, lines } = listen({ level: 'warning' })
     log.debug('a')
     log.info('b')
     log.warn('c')
     log.error('d')
+    log.critical('e')
     assert.deepEqual(
-      lines.map((line) => parse(line)['event']),
-      ['c', 'd'],
+      lines.map((line) => [parse(line)['event'], parse(line)['level']]),
+      [
+        ['c', 'WARNING'],
+        ['d', 'ERROR'],
+        ['e', 'CRITICAL'],
+      ],
+    )
+  })
+
+  it('says in words what its event names, unless it is told a better sentence', () => {
+    const { log, lines } = listen()
+    log.info('part_ready')
+    log.info('request_refused', { message: 'chunk_id is required' })
+    assert.deepEqual(
+      lines.map((line) => parse(line)['message']),
+      ['part ready', 'chunk_id is required'],
     )
   })
 
@@ -55,8 +71,8 @@ describe('the log', () => {
     const child = log.child({ requestId: 'r1' }).child({ jobId: 42 })
     child.info('inside', { jobId: 43 })
     log.info('outside')
-    assert.equal(parse(lines[0])['requestId'], 'r1')
-    assert.equal(parse(lines[0])['jobId'], 43)
-    assert.ok(!('requestId' in parse(lines[1])))
+    assert.equal(parse(lines[0])['request_id'], 'r1')
+    assert.equal(parse(lines[0])['job_id'], 43)
+    assert.ok(!('request_id' in parse(lines[1])))
   })
 })

@@ -48,7 +48,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
       log: quietLog('local'),
       forward: (line) => {
         lines.push(line)
-        if (line.includes('"level":"error"')) process.stderr.write(`${line}\n`)
+        if (line.includes('"level":"ERROR"')) process.stderr.write(`${line}\n`)
       },
     },
     starting,
