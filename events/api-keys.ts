@@ -3,49 +3,79 @@
  *
  * The log never holds a key, only what proves one: the keyed hash of its secret.
  */
-import type { Envelope } from './envelope.ts'
+import Type, { type Static } from 'typebox'
+import {
+  deadline,
+  message,
+  nullable,
+  timestamp,
+  type DeepReadonly,
+  type EnvelopeOf,
+} from './message.ts'
 
-export interface ApiKeyInput {
-  /** The part of the key that names it. */
-  readonly key_id: string
-  readonly owner: string
-  /** Who made it: the key is never worth more than this user still is. */
-  readonly username: string
-  readonly name: string
-  readonly scopes: readonly string[]
-  readonly last_four: string
-  /** HMAC-SHA256 of the secret under the pepper, in base64url. */
-  readonly secret_hash: string
-  /** Null: it does not expire. */
-  readonly expires_at: string | null
-}
+const keyId = { key_id: Type.String({ description: 'The part of the key that names it.' }) }
+const owner = { owner: Type.String() }
+
+export const ApiKeyInput = Type.Object({
+  ...keyId,
+  ...owner,
+  username: Type.String({
+    description: 'Who made it: the key is never worth more than this user still is.',
+  }),
+  name: Type.String(),
+  scopes: Type.Array(Type.String(), { description: 'What its bearer may do.' }),
+  last_four: Type.String({ description: 'Of the key, so that people tell keys apart.' }),
+  secret_hash: Type.String({
+    description: 'HMAC-SHA256 of the secret under the pepper, in base64url.',
+  }),
+  expires_at: nullable(timestamp('From then on it opens nothing.'), 'Null: it does not expire.'),
+})
+export type ApiKeyInput = DeepReadonly<Static<typeof ApiKeyInput>>
 
 // ── commands ────────────────────────────────────────────────────────────────────────────────────
 
-interface KeyCommandData {
-  readonly key_id: string
-  readonly owner: string
-  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
-  readonly deadline: string
-}
+export const CreateApiKey = message(
+  'key.create',
+  'Make an API key.',
+  Type.Object({ ...ApiKeyInput.properties, ...deadline }),
+)
+export type CreateApiKey = EnvelopeOf<typeof CreateApiKey>
 
-export type CreateApiKey = Envelope<'key.create', KeyCommandData & ApiKeyInput>
-export type RevokeApiKey = Envelope<'key.revoke', KeyCommandData>
+export const RevokeApiKey = message(
+  'key.revoke',
+  'Revoke an API key.',
+  Type.Object({ ...keyId, ...owner, ...deadline }),
+)
+export type RevokeApiKey = EnvelopeOf<typeof RevokeApiKey>
+
 export type ApiKeyCommand = CreateApiKey | RevokeApiKey
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
-export interface ApiKey extends ApiKeyInput {
-  readonly created_at: string
-}
+export const ApiKey = Type.Object({
+  ...ApiKeyInput.properties,
+  created_at: timestamp('When it was made.'),
+})
+export type ApiKey = DeepReadonly<Static<typeof ApiKey>>
 
-export type ApiKeyCreated = Envelope<'key.created', ApiKey>
-export type ApiKeyRevoked = Envelope<
+export const ApiKeyCreated = message('key.created', 'An API key was made.', ApiKey)
+export type ApiKeyCreated = EnvelopeOf<typeof ApiKeyCreated>
+
+export const ApiKeyRevoked = message(
   'key.revoked',
-  { readonly key_id: string; readonly owner: string; readonly revoked_at: string }
->
+  'An API key opens nothing any more.',
+  Type.Object({ ...keyId, ...owner, revoked_at: timestamp('When.') }),
+)
+export type ApiKeyRevoked = EnvelopeOf<typeof ApiKeyRevoked>
+
 /** Now and then, while it is in use; it merely happened and expires. */
-export type ApiKeyUsed = Envelope<'key.used', { readonly key_id: string; readonly used_at: string }>
+export const ApiKeyUsed = message(
+  'key.used',
+  'An API key is in use; told at most once a minute.',
+  Type.Object({ ...keyId, used_at: timestamp('When it was seen.') }),
+)
+export type ApiKeyUsed = EnvelopeOf<typeof ApiKeyUsed>
+
 /** What makes a key what it is. */
 export type ApiKeyEvent = ApiKeyCreated | ApiKeyRevoked
 

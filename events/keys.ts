@@ -7,37 +7,51 @@
  * creates gets its id before the effect begins, and the id is said here first: whoever takes the key
  * over goes on with the same one.
  */
-import type { Envelope } from './envelope.ts'
+import Type, { type Static } from 'typebox'
+import { message, nullable, timestamp, type EnvelopeOf } from './message.ts'
 
-export type CreatedId = number | string
+export const CreatedId = Type.Union([Type.Number(), Type.String()])
+export type CreatedId = Static<typeof CreatedId>
 
-interface Fingerprinted {
-  /** Of the request: method, path, query, body, and the headers that change what it asks. */
-  readonly fingerprint: string
+const fingerprint = {
+  fingerprint: Type.String({
+    description:
+      'Of the request: method, path, query, body, and the headers that change what it asks.',
+  }),
 }
 
-export type KeyHeld = Envelope<
+export const KeyHeld = message(
   'key.held',
-  Fingerprinted & {
-    /** ISO 8601. From then on somebody else may take it. */
-    readonly lease_until: string
-    /** Null: nothing has begun yet. */
-    readonly created_id: CreatedId | null
-  }
->
+  'Somebody has taken the request in hand.',
+  Type.Object({
+    ...fingerprint,
+    lease_until: timestamp('From then on somebody else may take it.'),
+    created_id: nullable(
+      CreatedId,
+      'The id that what it makes will have. Null: nothing has begun yet.',
+    ),
+  }),
+)
+export type KeyHeld = EnvelopeOf<typeof KeyHeld>
 
-export type KeyAnswered = Envelope<
+export const KeyAnswered = message(
   'key.answered',
-  Fingerprinted & {
-    readonly status: number
-    readonly headers: Readonly<Record<string, string>>
-    /** Sealed, where it is secret. */
-    readonly body: string | null
-  }
->
+  'The request has its answer, which its repeats get as well.',
+  Type.Object({
+    ...fingerprint,
+    status: Type.Integer(),
+    headers: Type.Record(Type.String(), Type.String()),
+    body: nullable(Type.String(), 'Sealed, where it is secret.'),
+  }),
+)
+export type KeyAnswered = EnvelopeOf<typeof KeyAnswered>
 
-/** Nothing came of it: the key is as good as new. */
-export type KeyReleased = Envelope<'key.released', Record<never, never>>
+export const KeyReleased = message(
+  'key.released',
+  'Nothing came of it: the key is as good as new.',
+  Type.Object({}),
+)
+export type KeyReleased = EnvelopeOf<typeof KeyReleased>
 
 export type KeyEvent = KeyHeld | KeyAnswered | KeyReleased
 
