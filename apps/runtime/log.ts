@@ -58,7 +58,7 @@ export function createLog(options: LogOptions): Log {
 function snakeCased(fields: Fields): Fields {
   const named: Record<string, unknown> = {}
   for (const name in fields) {
-    named[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = fields[name]
+    named[name.replace(/(?<=[a-z\d])[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = fields[name]
   }
   return named
 }

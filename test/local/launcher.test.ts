@@ -163,5 +163,5 @@ test('under npm it stops when the shell between them is gone', async () => {
   shell.kill('SIGTERM')
   await allGone([ready.pid, ...pids])
   await shell.outputEnded
-  assert.match(lines.at(-1) ?? '', /"event":"stopped","code":0/)
+  assert.match(lines.at(-1) ?? '', /"event":"stopped".*"code":0/)
 })

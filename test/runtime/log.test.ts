@@ -69,10 +69,11 @@ describe('the log', () => {
   it('carries the bound fields of a child and leaves its parent as it was', () => {
     const { log, lines } = listen()
     const child = log.child({ requestId: 'r1' }).child({ jobId: 42 })
-    child.info('inside', { jobId: 43 })
+    child.info('inside', { jobId: 43, ADMIN_PASSWORD: 'shown once' })
     log.info('outside')
     assert.equal(parse(lines[0])['request_id'], 'r1')
     assert.equal(parse(lines[0])['job_id'], 43)
+    assert.equal(parse(lines[0])['ADMIN_PASSWORD'], 'shown once')
     assert.ok(!('request_id' in parse(lines[1])))
   })
 })
