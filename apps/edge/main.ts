@@ -104,7 +104,7 @@ async function serve(main: Main): Promise<void> {
   })
   const keys = new KeyLog({ bus, payloads, appender: newAppender() })
   const once = createOnce({ keys, room, maxBodyBytes, pepper, log })
-  const routing = { app, telemetry, log, admission, guard, once }
+  const routing = { app, telemetry, log, admission, guard, once, stopping: signal }
   const router = new Router({ ...routing, dialect })
   functionRoutes(router, {
     ...{ send: sendFunction, queries, definitions, functionIds, maxBodyBytes },

@@ -47,13 +47,23 @@ export interface Exchange {
   readonly whenGone: (callback: () => void) => void
   /** What the request creates; with an Idempotency-Key, once. */
   readonly effect: Effect
+  /** Aborts when the process has been asked to stop. */
+  readonly stopping: AbortSignal
 }
 
 export interface Answer {
   readonly status: number
-  /** JSON text; none: no content. */
-  readonly body?: string
+  /**
+   * JSON text; none: no content. A stream goes out as it comes, and is cancelled when the client has
+   * gone: it holds no room among the requests in progress, is never kept for an Idempotency-Key, and
+   * whoever makes it ends it when `stopping` aborts. The server closes later what is then still open.
+   */
+  readonly body?: string | ReadableStream<Uint8Array>
   readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface WholeAnswer extends Answer {
+  readonly body?: string
 }
 
 export type Handle = (exchange: Exchange) => Promise<Answer> | Answer
@@ -64,7 +74,7 @@ export interface Dialect {
   /** Its document wants `X-Response-Time`, in milliseconds. */
   readonly timesAnswers?: true
   /** `about`: the id in the path that the API calls `request_id`, where it has one. */
-  render(problem: Problem, requestId: string, about?: string): Answer
+  render(problem: Problem, requestId: string, about?: string): WholeAnswer
 }
 
 export interface RouterOptions {
@@ -75,6 +85,7 @@ export interface RouterOptions {
   readonly admission: Admission
   readonly guard: Guard
   readonly once: AnswerOnce
+  readonly stopping: AbortSignal
 }
 
 /** Counts the requests in progress over all surfaces. */
@@ -146,7 +157,7 @@ export class Router {
     access: RouteAccess,
     handle: Handle,
   ): Promise<Response> {
-    const { dialect, telemetry, admission, guard, once } = this.#options
+    const { dialect, telemetry, admission, guard, once, stopping } = this.#options
     const startedAt = performance.now()
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
@@ -175,6 +186,7 @@ export class Router {
           else outgoing.once('close', callback)
         },
         effect: NEW_EFFECT,
+        stopping,
       }
       const { creates } = access
       const isKeyed = creates !== undefined && 'idempotency-key' in incoming.headers
@@ -197,6 +209,9 @@ export class Router {
       dialect.timesAnswers === true
         ? { ...limits, 'x-response-time': durationMs.toFixed(1) }
         : limits
+    // Its head is all that is asked for, and nobody would read the stream.
+    const { body } = answer
+    if (incoming.method === 'HEAD' && body instanceof ReadableStream) await body.cancel()
     return respond(answer, requestId, dialect.contentType, incoming, more)
   }
 
@@ -218,6 +233,9 @@ export function requestIdOf({ headers }: IncomingMessage): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }
 
+export const isWhole = (answer: Answer): answer is WholeAnswer =>
+  !(answer.body instanceof ReadableStream)
+
 function allowed(methods: readonly Method[]): string[] {
   return [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
 }
@@ -238,8 +256,8 @@ export function respond(
 ): Response {
   const always = { 'x-request-id': requestId, 'cache-control': 'no-store', ...VARY }
   // A body that nobody reads would be taken for the next request on this connection.
-  const isWhole = incoming === undefined || incoming.complete || !hasBody(incoming)
-  const close = isWhole ? undefined : { connection: 'close' }
+  const isRead = incoming === undefined || incoming.complete || !hasBody(incoming)
+  const close = isRead ? undefined : { connection: 'close' }
   const type = body === undefined ? undefined : { 'content-type': contentType }
   return new Response(body ?? null, {
     status,

@@ -12,7 +12,7 @@ import { Problem } from '#domain/problem.ts'
 import { envelope, type Cause } from '#events/envelope.ts'
 import { keyMessageId, type CreatedId, type KeyEvent, type KeyHeld } from '#events/keys.ts'
 import type { Log } from '#runtime/log.ts'
-import type { Answer } from '../http/exchange.ts'
+import type { WholeAnswer } from '../http/exchange.ts'
 import type { Effect } from './effect.ts'
 import type { KeyLog } from './key-log.ts'
 
@@ -84,7 +84,7 @@ export class HeldKey implements Effect, Disposable {
   }
 
   /** Says what every later request with this key is answered with. */
-  async answered({ status, headers = {}, body }: Answer): Promise<void> {
+  async answered({ status, headers = {}, body }: WholeAnswer): Promise<void> {
     const { fingerprint } = this.#hold
     await this.#say('key.answered', { fingerprint, status, headers, body: body ?? null })
   }

@@ -14,7 +14,14 @@ import type { CreatedId, KeyAnswered } from '#events/keys.ts'
 import { KEYS } from '#events/streams.ts'
 import type { Log } from '#runtime/log.ts'
 import { readAhead } from '../http/body.ts'
-import { asProblem, type Answer, type Exchange, type Handle } from '../http/exchange.ts'
+import {
+  asProblem,
+  isWhole,
+  type Answer,
+  type Exchange,
+  type Handle,
+  type WholeAnswer,
+} from '../http/exchange.ts'
 import type { LogRoom } from '../log-room.ts'
 import { HeldKey, KeyInProgress } from './held-key.ts'
 import { inClear, keepSecret } from './keeping.ts'
@@ -46,7 +53,7 @@ export interface Telling {
   /** Of what must not be read on the log. */
   readonly isSecret: boolean
   /** How its surface tells a problem. */
-  readonly render: (problem: Problem) => Answer
+  readonly render: (problem: Problem) => WholeAnswer
 }
 
 /** Answers a request that carries a key. */
@@ -64,7 +71,7 @@ export function createOnce(options: OnceOptions): AnswerOnce {
     const fingerprint = keeping.fingerprint(exchange, await readAhead(incoming, maxBodyBytes))
     room.require([KEYS])
     const digest = digestOf(principal.owner, key)
-    const sealed = ({ body, ...rest }: Answer): Answer =>
+    const sealed = ({ body, ...rest }: WholeAnswer): WholeAnswer =>
       body === undefined ? rest : { ...rest, body: keeping.seal(body, digest) }
     const taken = await take(exchange, digest, fingerprint, options)
     if (!(taken instanceof HeldKey)) return replay(taken, (kept) => keeping.open(kept, digest))
@@ -84,12 +91,12 @@ export function createOnce(options: OnceOptions): AnswerOnce {
       await unlessLost(settle(held, problem, () => sealed(render(problem))))
       throw problem
     }
-    await unlessLost(held.answered(sealed(answer)))
+    await unlessLost(isWhole(answer) ? held.answered(sealed(answer)) : held.handOn())
     return answer
   }
 }
 
-async function settle(held: HeldKey, problem: Problem, rendered: () => Answer): Promise<void> {
+async function settle(held: HeldKey, problem: Problem, rendered: () => WholeAnswer): Promise<void> {
   const { code, retryable } = problem
   if (held.before === undefined && (!held.mayHaveBegun || ABOUT_THE_REQUEST.has(code))) {
     return held.release()
