@@ -19,6 +19,7 @@ import { createGuard } from './access/guard.ts'
 import { keyRings, staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
 import { BegunJobs } from './jobs/begun-jobs.ts'
+import { createAnalyses } from './chunks/analyses.ts'
 import { clientAddress } from './limits/client-address.ts'
 import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
@@ -123,7 +124,8 @@ async function serve(main: Main): Promise<void> {
     ...{ send, telemetry, log, stack, maxBodyBytes },
   })
   lambda.close()
-  mountChunks(routing, { bus, payloads, send, queries, maxBodyBytes })
+  const analyses = createAnalyses({ bus, payloads, send })
+  mountChunks(routing, { analyses, send, queries, maxBodyBytes })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),

@@ -4,7 +4,7 @@
  */
 import type { OptimizationFilter, OptimizationOrder } from '#projections/optimizations.ts'
 import type { Exchange } from '../../http/exchange.ts'
-import { impossible, refused } from './valid.ts'
+import { impossible, refused } from '../../chunks/valid.ts'
 
 const PER_PAGE_DEFAULT = 20
 const PER_PAGE_MAX = 100

@@ -16,7 +16,7 @@ import type { Exchange, Router } from '../../http/exchange.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
 import { filterIn, orderIn } from './listing.ts'
-import { chunkValidator, SettleInput, type Validate } from './valid.ts'
+import { chunkValidator, SettleInput, type Validate } from '../../chunks/valid.ts'
 
 const BODY_BYTES_MAX = 8 * 1024
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i

@@ -1,0 +1,175 @@
+/**
+ * Chunk analysis without a transport: whatever body a surface has read goes in, what its document
+ * promises comes out. REST and gRPC stand before it and add nothing of their own.
+ * Source: sections 2 to 5 of the chunk API's document.
+ */
+import { randomUUID } from 'node:crypto'
+import { reportOf } from '#domain/chunks/report.ts'
+import { Problem } from '#domain/problem.ts'
+import {
+  ANALYSIS_OPTIONS,
+  chunkMessageId,
+  type AnalysedChunk,
+  type AnalysisCompleted,
+  type AnalysisKind,
+  type AnalysisOptions,
+  type Chunk,
+  type CompletedAnalysis,
+} from '#events/chunks.ts'
+import type { Cause } from '#events/envelope.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
+import type { Payloads } from '#events/jetstream/payloads.ts'
+import { readEvent } from '#events/jetstream/recorded-event.ts'
+import type { SendCommand } from '../commands.ts'
+import type { Effect } from '../idempotency/effect.ts'
+import {
+  BatchInput,
+  ChunkInput,
+  chunkValidator,
+  DocumentInput,
+  impossible,
+  type Validate,
+} from './valid.ts'
+
+const validChunk: Validate<ChunkInput> = chunkValidator(ChunkInput)
+const validDocument: Validate<DocumentInput> = chunkValidator(DocumentInput)
+const validBatch: Validate<BatchInput> = chunkValidator(BatchInput)
+
+export interface AnalysesOptions {
+  readonly bus: Bus
+  readonly payloads: Payloads
+  readonly send: SendCommand
+}
+
+/** Who asks, and in what connection. */
+export interface Asking {
+  readonly principal: { readonly owner: string }
+  readonly cause: Cause
+  readonly effect: Effect
+}
+
+export type Analyses = ReturnType<typeof createAnalyses>
+
+interface Asked {
+  readonly kind: AnalysisKind
+  readonly name: string
+  readonly chunks: readonly Chunk[]
+  readonly options: Partial<AnalysisOptions> | undefined
+}
+
+export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
+  async function analysed(
+    { kind, name, chunks, options: given }: Asked,
+    { principal: { owner }, cause, effect }: Asking,
+  ): Promise<CompletedAnalysis> {
+    const analysis_id = await effect.newId({ take: () => randomUUID() })
+    effect.requireMine()
+    const type = 'analysis.run'
+    const checked = { ...ANALYSIS_OPTIONS, ...given }
+    const { seq, data } = await send<CompletedAnalysis>(
+      {
+        type,
+        id: chunkMessageId.command(type, analysis_id),
+        // The same analysis may be asked again while the log still remembers the first time.
+        messageId: chunkMessageId.command(type, randomUUID()),
+        subject: analysis_id,
+        data: { analysis_id, owner, kind, name, options: checked, chunks },
+        isAskedFor: true,
+      },
+      cause,
+    )
+    if (data !== undefined) return data
+    const recorded = await readEvent<AnalysisCompleted>(bus, payloads, { seq })
+    if (recorded !== undefined) return recorded.event.data
+    throw new Problem('INTERNAL', 'The analysis was recorded, but cannot be read.')
+  }
+
+  return {
+    async chunk(body: unknown, asking: Asking) {
+      const chunk = validChunk(body)
+      const asked = { kind: 'chunk' as const, name: chunk.chunk_id, chunks: [chunk] }
+      const { chunks } = await analysed({ ...asked, options: undefined }, asking)
+      const [only] = chunks
+      if (only === undefined) throw new Problem('INTERNAL', 'The analysis has no chunk.')
+      const [optimization] = only.optimizations
+      const { metrics, optimizations, tokens } = only
+      return { optimization, metrics, optimizations, tokens }
+    },
+
+    async document(body: unknown, asking: Asking) {
+      const { document_id, chunks, options } = validDocument(body)
+      requireDistinct(chunks)
+      const asked = { kind: 'document' as const, name: document_id, chunks, options }
+      const analysis = await analysed(asked, asking)
+      const report = reportOf({
+        ...analysis,
+        chunks: analysis.chunks.map((chunk) => ({ ...chunk, findings: chunk.optimizations })),
+      })
+      const optimizations = analysis.chunks.flatMap((chunk) => chunk.optimizations)
+      const { clusters, similarity_floor, truncated } = analysis
+      return {
+        document_id,
+        optimizations,
+        total: optimizations.length,
+        high_priority: optimizations.filter(({ priority }) => priority === 'high').length,
+        metrics: analysis.chunks.map(({ metrics }) => metrics),
+        ...{ clusters, similarity_floor, truncated, report },
+      }
+    },
+
+    async batch(body: unknown, asking: Asking) {
+      const { batch_id, items, options } = validBatch(body)
+      const checked = checkedItems(items)
+      const chunks = checked.filter((item): item is ChunkInput => !(item instanceof Problem))
+      const asked = { kind: 'batch' as const, name: batch_id, chunks, options }
+      const analysis = chunks.length === 0 ? undefined : await analysed(asked, asking)
+      const found = (analysis?.chunks ?? []).values()
+      const results = checked.map((item, i) =>
+        item instanceof Problem ? failedItem(items[i], item) : itemView(found.next().value),
+      )
+      return {
+        ...{ batch_id, results },
+        processed: chunks.length,
+        total: items.length,
+        failed: items.length - chunks.length,
+        truncated: analysis?.truncated ?? false,
+      }
+    },
+  }
+}
+
+function requireDistinct(chunks: readonly ChunkInput[]): void {
+  const seen = new Set<string>()
+  chunks.forEach(({ chunk_id }, i) => {
+    if (seen.has(chunk_id)) throw impossible(`chunks.${i}.chunk_id`, 'unique', 'comes twice')
+    seen.add(chunk_id)
+  })
+}
+
+/** Each item, or what is wrong with it. */
+function checkedItems(items: readonly unknown[]): readonly (ChunkInput | Problem)[] {
+  const seen = new Set<string>()
+  return items.map((item) => {
+    try {
+      const chunk = validChunk(item)
+      if (seen.has(chunk.chunk_id)) throw impossible('chunk_id', 'unique', 'comes twice')
+      seen.add(chunk.chunk_id)
+      return chunk
+    } catch (error) {
+      if (error instanceof Problem) return error
+      throw error
+    }
+  })
+}
+
+function itemView(chunk: AnalysedChunk | undefined) {
+  if (chunk === undefined) throw new Problem('INTERNAL', 'The analysis lacks a chunk.')
+  const { metrics, optimizations } = chunk
+  return { item_id: metrics.chunk_id, optimization: optimizations[0], metrics, optimizations }
+}
+
+function failedItem(item: unknown, { code, message, details }: Problem) {
+  const id = (item as { chunk_id?: unknown } | null)?.chunk_id
+  const error = code === 'VALIDATION_FAILED' ? 'ValidationError' : 'Invalid request'
+  return { item_id: typeof id === 'string' ? id : null, error: { error, message, details } }
+}
