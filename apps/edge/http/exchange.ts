@@ -20,6 +20,7 @@ import { continueTrace } from '#runtime/trace.ts'
 import type { Guard, Verdict } from '../access/guard.ts'
 import type { Principal } from '../access/principal.ts'
 import { ROUTES, type RouteAccess, type RouteName } from '../access/routes.ts'
+import type { Content } from '../documents/operation.ts'
 import { NEW_EFFECT, type Effect } from '../idempotency/effect.ts'
 import type { AnswerOnce } from '../idempotency/once.ts'
 import { isLogAway } from '../log-away.ts'
@@ -71,6 +72,8 @@ export type Handle = (exchange: Exchange) => Promise<Answer> | Answer
 /** How one API says no. */
 export interface Dialect {
   readonly contentType: string
+  /** What `render` makes, for the document of the API. */
+  readonly refusal: Content
   /** Its document wants `X-Response-Time`, in milliseconds. */
   readonly timesAnswers?: true
   /** `about`: the id in the path that the API calls `request_id`, where it has one. */

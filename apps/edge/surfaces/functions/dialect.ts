@@ -2,21 +2,35 @@
  * How the functions API speaks: every answer in the envelope of its document, problems too.
  * Source: `CommonApiResponse` of the functions API document.
  */
+import Type, { type Static } from 'typebox'
 import type { Answer, Dialect } from '../../http/exchange.ts'
 import { problemHeaders, STATUS } from '../../http/status.ts'
 
+const Refusal = Type.Object(
+  {
+    success: Type.Literal(false),
+    error: Type.Object({
+      code: Type.String(),
+      message: Type.String(),
+      details: Type.Object({ request_id: Type.String() }),
+    }),
+  },
+  { title: 'FunctionRefusal' },
+)
+
 export const functionsDialect: Dialect = {
   contentType: 'application/json',
+  refusal: { schema: Refusal },
   render(problem, requestId) {
     const { code, message, details } = problem
-    const shown = {
-      code,
-      message,
-      details: { ...(isObject(details) && details), request_id: requestId },
+    const told = { ...(isObject(details) && details), request_id: requestId }
+    const shown: Static<typeof Refusal> = {
+      success: false,
+      error: { code, message, details: told },
     }
     return {
       status: STATUS[code],
-      body: JSON.stringify({ success: false, error: shown }),
+      body: JSON.stringify(shown),
       headers: problemHeaders(problem),
     }
   },

@@ -3,21 +3,24 @@
  * closed but for the one that its initialization adds; a code of the house that is not in it is told
  * by the nearest one that is, with the status that it has everywhere.
  */
+import Type, { type Static } from 'typebox'
 import type { Problem, ProblemCode } from '#domain/problem.ts'
 import type { Answer, Dialect } from '../../http/exchange.ts'
 import { problemHeaders, STATUS } from '../../http/status.ts'
 
-type DocumentCode =
-  | 'INVALID_REQUEST'
-  | 'INVALID_PARAMS'
-  | 'UNAUTHORIZED'
-  | 'FORBIDDEN'
-  | 'NOT_FOUND'
-  | 'RATE_LIMITED'
-  | 'RUNTIME_ERROR'
-  | 'TIMEOUT'
-  | 'INTERNAL_ERROR'
-  | 'INITIALIZATION_ERROR'
+const DOCUMENT_CODES = [
+  'INVALID_REQUEST',
+  'INVALID_PARAMS',
+  'UNAUTHORIZED',
+  'FORBIDDEN',
+  'NOT_FOUND',
+  'RATE_LIMITED',
+  'RUNTIME_ERROR',
+  'TIMEOUT',
+  'INTERNAL_ERROR',
+  'INITIALIZATION_ERROR',
+] as const
+type DocumentCode = (typeof DOCUMENT_CODES)[number]
 
 const CODES: Readonly<Record<ProblemCode, DocumentCode>> = {
   INVALID_REQUEST: 'INVALID_REQUEST',
@@ -44,16 +47,31 @@ const CODES: Readonly<Record<ProblemCode, DocumentCode>> = {
   INTERNAL: 'INTERNAL_ERROR',
 }
 
+const Refusal = Type.Object(
+  {
+    request_id: Type.Optional(
+      Type.String({ description: 'The id in the path, where it has one.' }),
+    ),
+    error: Type.Object({
+      code: Type.Enum([...DOCUMENT_CODES]),
+      message: Type.String(),
+      details: Type.Object({}),
+    }),
+  },
+  { title: 'LambdaRefusal' },
+)
+
 export const lambdaDialect: Dialect = {
   contentType: 'application/json',
+  refusal: { schema: Refusal },
   render(problem: Problem, _requestId: string, about?: string) {
     const { code, message, details } = problem
     const error = { code: CODES[code], message, details: isObject(details) ? details : {} }
-    return {
-      status: STATUS[code],
-      body: JSON.stringify({ ...(about !== undefined && { request_id: about }), error }),
-      headers: problemHeaders(problem),
+    const shown: Static<typeof Refusal> = {
+      ...(about !== undefined && { request_id: about }),
+      error,
     }
+    return { status: STATUS[code], body: JSON.stringify(shown), headers: problemHeaders(problem) }
   },
 }
 

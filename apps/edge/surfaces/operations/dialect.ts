@@ -2,15 +2,32 @@
  * How the surfaces of our own speak: JSON as it is, problems as RFC 9457 says, with the house's code
  * and the request's id beside its fields.
  */
+import Type, { type Static } from 'typebox'
 import type { Answer, Dialect } from '../../http/exchange.ts'
 import { problemHeaders, STATUS } from '../../http/status.ts'
 
+const CONTENT_TYPE = 'application/problem+json'
+
+const Refusal = Type.Object(
+  {
+    type: Type.String({ format: 'uri' }),
+    title: Type.String(),
+    status: Type.Integer(),
+    detail: Type.String(),
+    code: Type.String(),
+    details: Type.Optional(Type.Unknown()),
+    request_id: Type.String(),
+  },
+  { title: 'Problem', description: 'As RFC 9457 says, with a code and details of the house.' },
+)
+
 export const operationsDialect: Dialect = {
   contentType: 'application/json',
+  refusal: { schema: Refusal, contentType: CONTENT_TYPE },
   render(problem, requestId) {
     const { code, message, details } = problem
     const status = STATUS[code]
-    const shown = {
+    const shown: Static<typeof Refusal> = {
       type: `urn:sluice:problem:${code.toLowerCase().replaceAll('_', '-')}`,
       title: TITLES[status] ?? 'Error',
       status,
@@ -22,7 +39,7 @@ export const operationsDialect: Dialect = {
     return {
       status,
       body: JSON.stringify(shown),
-      headers: { 'content-type': 'application/problem+json', ...problemHeaders(problem) },
+      headers: { 'content-type': CONTENT_TYPE, ...problemHeaders(problem) },
     }
   },
 }

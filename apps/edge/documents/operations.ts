@@ -1,0 +1,11 @@
+/**
+ * The operations of all surfaces, put together. A route without an operation does not compile here,
+ * an operation without a route not where it is written.
+ */
+import type { RouteName } from '../access/routes.ts'
+import type { PlainRoute } from '../operations/routes.ts'
+import type { Operation } from './operation.ts'
+
+export type DocumentedRoute = RouteName | PlainRoute
+
+export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {}
