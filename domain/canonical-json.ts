@@ -2,7 +2,7 @@
  * One text for what is the same JSON, whatever the order of its keys.
  * Source: RFC 8785 (keys by UTF-16 code units, numbers and strings as ECMAScript writes them).
  */
-import type { Json } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 
 export function canonicalJson(value: Json): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)

@@ -25,10 +25,10 @@ import {
   type JobReturned,
   type JobStarted,
   type JobSucceeded,
-  type Json,
   type RunData,
   type RunJob,
 } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 
 const RETRY_BASE_MS = 500
 const RETRY_CAP_MS = 30_000

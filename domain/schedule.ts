@@ -13,7 +13,8 @@ import { Cron } from 'croner'
 import type { Said } from '#events/envelope.ts'
 import { envelope } from '#events/envelope.ts'
 import type { FunctionVersion } from '#events/functions.ts'
-import type { JobDelayed, Json } from '#events/jobs.ts'
+import type { JobDelayed } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import {
   LATE_MAX_MS,
   SCHEDULE_DEFAULTS,

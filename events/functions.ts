@@ -7,7 +7,14 @@
  * and each one is an immutable version.
  */
 import Type, { type Static } from 'typebox'
-import type { Envelope } from './envelope.ts'
+import {
+  deadline,
+  message,
+  nullable,
+  timestamp,
+  type DeepReadonly,
+  type EnvelopeOf,
+} from './message.ts'
 import { Schedule } from './schedules.ts'
 
 export const TIMEOUT_MS_DEFAULT = 30_000
@@ -46,7 +53,7 @@ export const RetryPolicy = Type.Object(
   },
   closed,
 )
-export type RetryPolicy = Static<typeof RetryPolicy>
+export type RetryPolicy = DeepReadonly<Static<typeof RetryPolicy>>
 
 export const CONCURRENCY_MAX = 10_000
 /** COMMANDS keeps a command no longer. */
@@ -98,14 +105,14 @@ const optional = {
 
 /** The body of `POST /functions`. */
 export const FunctionInput = Type.Object({ ...required, ...optional }, closed)
-export type FunctionInput = Static<typeof FunctionInput>
+export type FunctionInput = DeepReadonly<Static<typeof FunctionInput>>
 
 /** The body of `PUT /functions/{id}`: any subset. */
 export const FunctionChanges = Type.Partial(
   Type.Object({ ...required, ...optional }, closed),
   closed,
 )
-export type FunctionChanges = Static<typeof FunctionChanges>
+export type FunctionChanges = DeepReadonly<Static<typeof FunctionChanges>>
 
 /**
  * The document calls every field of an update nullable: null is "not given". In a field of our own
@@ -114,70 +121,121 @@ export type FunctionChanges = Static<typeof FunctionChanges>
 export type NullableChanges = {
   readonly [Key in keyof FunctionChanges]: FunctionChanges[Key] | null
 }
+const NullableChanges = Type.Unsafe<NullableChanges>(
+  Type.Partial(
+    Type.Object(
+      Object.fromEntries(
+        Object.entries({ ...required, ...optional }).map(([name, field]) => [
+          name,
+          nullable(field),
+        ]),
+      ),
+    ),
+  ),
+)
 
 /** A definition with nothing left open. */
-export interface Definition extends FunctionInput {
-  readonly timeout_ms: number
-  readonly memory_mb: number
-}
+export const Definition = Type.Object({
+  ...required,
+  ...optional,
+  timeout_ms: Type.Integer({ description: 'Wall clock of one run, in milliseconds.' }),
+  memory_mb: Type.Integer({ description: 'Memory of one run, in MiB.' }),
+})
+export type Definition = DeepReadonly<Static<typeof Definition>>
 
 // ── commands ────────────────────────────────────────────────────────────────────────────────────
 
-interface FunctionCommandData {
-  readonly function_id: number
-  readonly owner: string
-  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
-  readonly deadline: string
-}
+const whose = { function_id: Type.Integer(), owner: Type.String() }
 
-export type RegisterFunction = Envelope<
+export const RegisterFunction = message(
   'function.register',
-  FunctionCommandData & { readonly definition: FunctionInput }
->
-export type UpdateFunction = Envelope<
+  'Make a function.',
+  Type.Object({
+    ...whose,
+    definition: Type.Object({ ...required, ...optional }),
+    ...deadline,
+  }),
+)
+export type RegisterFunction = EnvelopeOf<typeof RegisterFunction>
+
+export const UpdateFunction = message(
   'function.update',
-  FunctionCommandData & { readonly changes: NullableChanges }
->
-export type DeleteFunction = Envelope<'function.delete', FunctionCommandData>
+  'Make the next version of a function.',
+  Type.Object({ ...whose, changes: NullableChanges, ...deadline }),
+)
+export type UpdateFunction = EnvelopeOf<typeof UpdateFunction>
+
+export const DeleteFunction = message(
+  'function.delete',
+  'End a function; its jobs stay.',
+  Type.Object({ ...whose, ...deadline }),
+)
+export type DeleteFunction = EnvelopeOf<typeof DeleteFunction>
+
 export type FunctionCommand = RegisterFunction | UpdateFunction | DeleteFunction
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
-export interface FunctionVersion {
-  readonly function_id: number
-  readonly owner: string
-  /** Counts from 1. */
-  readonly version: number
-  readonly definition: Definition
-  readonly created_at: string
-  readonly updated_at: string
-  /** Since when its schedule is as it is: it has no ticks before. */
-  readonly scheduled_since?: string
-}
+const version = { version: Type.Integer({ description: 'Counts from 1.' }) }
 
-export type FunctionRegistered = Envelope<'function.registered', FunctionVersion>
-export type FunctionUpdated = Envelope<'function.updated', FunctionVersion>
-export type FunctionDeleted = Envelope<
+export const FunctionVersion = Type.Object({
+  ...whose,
+  ...version,
+  definition: Definition,
+  created_at: timestamp('When the first version was made.'),
+  updated_at: timestamp('When this version was made.'),
+  scheduled_since: Type.Optional(
+    timestamp('Since when its schedule is as it is: it has no ticks before.'),
+  ),
+})
+export type FunctionVersion = DeepReadonly<Static<typeof FunctionVersion>>
+
+export const FunctionRegistered = message(
+  'function.registered',
+  'A function was made; this is its first version.',
+  FunctionVersion,
+)
+export type FunctionRegistered = EnvelopeOf<typeof FunctionRegistered>
+
+export const FunctionUpdated = message(
+  'function.updated',
+  'A function has its next version.',
+  FunctionVersion,
+)
+export type FunctionUpdated = EnvelopeOf<typeof FunctionUpdated>
+
+export const FunctionDeleted = message(
   'function.deleted',
-  {
-    readonly function_id: number
-    readonly owner: string
-    readonly version: number
-    readonly name: string
-    readonly runtime: Runtime
-    readonly deleted_at: string
-  }
->
+  'A function is no more; its jobs stay.',
+  Type.Object({
+    ...whose,
+    ...version,
+    name: Type.String(),
+    runtime: Runtime,
+    deleted_at: timestamp('When.'),
+  }),
+)
+export type FunctionDeleted = EnvelopeOf<typeof FunctionDeleted>
+
 export type FunctionEvent = FunctionRegistered | FunctionUpdated | FunctionDeleted
 
 /** A name is an aggregate of its own, so that two functions cannot claim it at once. */
-interface NameData {
-  readonly owner: string
-  readonly name: string
-  readonly function_id: number
-}
-export type FunctionNameClaimed = Envelope<'function-name.claimed', NameData>
-export type FunctionNameReleased = Envelope<'function-name.released', NameData>
+const NameData = Type.Object({ ...whose, name: Type.String() })
+
+export const FunctionNameClaimed = message(
+  'function-name.claimed',
+  'A name belongs to a function of this owner, and to no other.',
+  NameData,
+)
+export type FunctionNameClaimed = EnvelopeOf<typeof FunctionNameClaimed>
+
+export const FunctionNameReleased = message(
+  'function-name.released',
+  'A name is free for another function of this owner.',
+  NameData,
+)
+export type FunctionNameReleased = EnvelopeOf<typeof FunctionNameReleased>
+
 export type FunctionNameEvent = FunctionNameClaimed | FunctionNameReleased
 
 /** Idempotency keys. A version is decided once: the expectation on the subject closes the race. */

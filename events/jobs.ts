@@ -8,51 +8,47 @@
  *    drops a second end inside its dedupe window; readers do so beyond it.
  * 2. Each event carries what came before it, so EVENTS alone rebuilds the job.
  */
-import type { Envelope } from './envelope.ts'
-import type { Runtime } from './functions.ts'
-import type { SessionOfJob } from './sessions.ts'
-
-export type Json =
-  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json }
+import Type, { type Static } from 'typebox'
+import { Runtime } from './functions.ts'
+import { json } from './json.ts'
+import {
+  deadline,
+  message,
+  nullable,
+  timestamp,
+  type DeepReadonly,
+  type EnvelopeOf,
+} from './message.ts'
+import { SessionOfJob } from './sessions.ts'
 
 export type JobStatus = 'pending' | 'running' | 'success' | 'failed'
 
 /** How often a run may be started before its job is failed. */
 export const ATTEMPTS_MAX = 3
 
-export interface JobAccepted {
-  readonly job_id: number
-  readonly function_id: number
-  readonly function_version: number
-  readonly runtime: Runtime
-  readonly owner: string
-  /** The event that the user's code gets. */
-  readonly input: Json
-  /** ISO 8601; the `timestamp` of the job. */
-  readonly accepted_at: string
-  /** ISO 8601: not before; only of a job that was accepted for later. */
-  readonly run_at?: string
-  /** ISO 8601: the tick of its function's schedule that made it. */
-  readonly scheduled_for?: string
-  /** The session that it is an execution of. */
-  readonly session?: Pick<SessionOfJob, 'id'>
-  /** The job that could not be done, and whose work this one does again. */
-  readonly redriven_from?: number
-}
+const ids = { job_id: Type.Integer(), function_id: Type.Integer() }
 
-const OF_ACCEPTED = Object.keys({
-  job_id: true,
-  function_id: true,
-  function_version: true,
-  runtime: true,
-  owner: true,
-  input: true,
-  accepted_at: true,
-  run_at: true,
-  scheduled_for: true,
-  session: true,
-  redriven_from: true,
-} satisfies Record<keyof JobAccepted, true>) as (keyof JobAccepted)[]
+export const JobAccepted = Type.Object({
+  ...ids,
+  function_version: Type.Integer({ description: 'The version that is run, whatever comes later.' }),
+  runtime: Runtime,
+  owner: Type.String(),
+  input: json("The event that the user's code gets."),
+  accepted_at: timestamp('The `timestamp` of the job.'),
+  run_at: Type.Optional(timestamp('Not before; only of a job that was accepted for later.')),
+  scheduled_for: Type.Optional(timestamp("The tick of its function's schedule that made it.")),
+  session: Type.Optional(
+    Type.Object({ id: Type.String() }, { description: 'The session that it is an execution of.' }),
+  ),
+  redriven_from: Type.Optional(
+    Type.Integer({
+      description: 'The job that could not be done, and whose work this one does again.',
+    }),
+  ),
+})
+export type JobAccepted = DeepReadonly<Static<typeof JobAccepted>>
+
+const OF_ACCEPTED = Object.keys(JobAccepted.properties) as (keyof JobAccepted)[]
 
 /** Of something larger, what was accepted: all that its later events carry on. */
 export function acceptedOf(job: {
@@ -62,118 +58,179 @@ export function acceptedOf(job: {
   return Object.fromEntries(given.map((member) => [member, job[member]])) as unknown as JobAccepted
 }
 
-export interface RunData extends JobAccepted {
-  readonly session?: SessionOfJob
-  /** Where on EVENTS the definition of this version stands. */
-  readonly definition_seq: number
-  /** With which it starts; 1 unless the command was held back after an attempt that failed. */
-  readonly attempt?: number
+// ── commands ────────────────────────────────────────────────────────────────────────────────────
+
+const ofRun = {
+  ...JobAccepted.properties,
+  session: Type.Optional(SessionOfJob),
+  definition_seq: Type.Integer({
+    description: 'Where on EVENTS the definition of this version stands.',
+  }),
 }
 
-export type RunJob = Envelope<'job.run', RunData>
+export const RunData = Type.Object({
+  ...ofRun,
+  attempt: Type.Optional(
+    Type.Integer({
+      description:
+        'With which it starts; 1 unless the command was held back after an attempt that failed.',
+    }),
+  ),
+})
+export type RunData = DeepReadonly<Static<typeof RunData>>
+
+export const RunJob = message('job.run', 'Run a job.', RunData)
+export type RunJob = EnvelopeOf<typeof RunJob>
+
+export const CancelJob = message(
+  'job.cancel',
+  'End a job, whether or not it runs.',
+  Type.Object({
+    job_id: Type.Integer(),
+    owner: Type.String({ description: 'Who asks.' }),
+    ...deadline,
+  }),
+)
+export type CancelJob = EnvelopeOf<typeof CancelJob>
+
+// ── events ──────────────────────────────────────────────────────────────────────────────────────
 
 /** A run command that the log holds back: it is appended as `job.run` when its time has come. */
-export type JobDelayed = Envelope<
+export const JobDelayed = message(
   'job.delayed',
-  RunData & { readonly attempt: number; readonly due_at: string }
->
+  'A job waits for its time, or for its next attempt.',
+  Type.Object({
+    ...ofRun,
+    attempt: Type.Integer({ description: 'The one that it waits for.' }),
+    due_at: timestamp('Not before.'),
+  }),
+)
+export type JobDelayed = EnvelopeOf<typeof JobDelayed>
 
-/** Decided by a handler; `owner` is who asks. */
-export type CancelJob = Envelope<
-  'job.cancel',
-  {
-    readonly job_id: number
-    readonly owner: string
-    /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
-    readonly deadline: string
-  }
->
+/**
+ * `ATTEMPTS_EXHAUSTED`: every attempt was lost with the process or machine that ran it. `EXPIRED`:
+ * nobody ran it in time. `CANCELLED`: somebody asked for its end. `UNREADABLE`: what was accepted
+ * cannot be read any more. `SESSION_LOST`: the process that held the session's state is gone.
+ */
+export const JobErrorCode = Type.Enum([
+  'TIMEOUT',
+  'MEMORY_LIMIT',
+  'OUTPUT_LIMIT',
+  'RUNTIME_ERROR',
+  'ATTEMPTS_EXHAUSTED',
+  'EXPIRED',
+  'CANCELLED',
+  'UNREADABLE',
+  'SESSION_LOST',
+])
+export type JobErrorCode = Static<typeof JobErrorCode>
 
-export type JobErrorCode =
-  | 'TIMEOUT'
-  | 'MEMORY_LIMIT'
-  | 'OUTPUT_LIMIT'
-  | 'RUNTIME_ERROR'
-  /** Every attempt was lost with the process or machine that ran it. */
-  | 'ATTEMPTS_EXHAUSTED'
-  /** Nobody ran it in time. */
-  | 'EXPIRED'
-  /** Somebody asked for its end. */
-  | 'CANCELLED'
-  /** What was accepted cannot be read any more. */
-  | 'UNREADABLE'
-  /** The process that held the session's state is gone. */
-  | 'SESSION_LOST'
+export const JobError = Type.Object({
+  code: JobErrorCode,
+  message: Type.String(),
+  type: Type.Optional(Type.String({ description: 'Of the exception, as its language calls it.' })),
+  line: Type.Optional(Type.Integer({ description: 'In the source of the function, from 1.' })),
+  column: Type.Optional(Type.Integer({ description: 'In the source of the function, from 1.' })),
+  stack: Type.Optional(Type.String()),
+})
+export type JobError = DeepReadonly<Static<typeof JobError>>
 
-export interface JobError {
-  readonly code: JobErrorCode
-  readonly message: string
-  readonly type?: string
-  readonly line?: number
-  readonly column?: number
-  readonly stack?: string
-}
+export const JobLogLine = Type.Object({
+  stream: Type.Enum(['stdout', 'stderr']),
+  time: timestamp('When it was printed.'),
+  text: Type.String(),
+})
+export type JobLogLine = DeepReadonly<Static<typeof JobLogLine>>
 
-export interface JobLogLine {
-  readonly stream: 'stdout' | 'stderr'
-  readonly time: string
-  readonly text: string
-}
+const attempt = { attempt: Type.Integer({ description: 'Which run of the job, from 1.' }) }
 
-export type JobStarted = Envelope<
+export const JobStarted = message(
   'job.started',
-  JobAccepted & { readonly attempt: number; readonly started_at: string }
->
+  'A run that takes longer than a moment began.',
+  Type.Object({
+    ...JobAccepted.properties,
+    ...attempt,
+    started_at: timestamp('When.'),
+  }),
+)
+export type JobStarted = EnvelopeOf<typeof JobStarted>
 
-/** A run that ended as failed, and is followed by another one: the job has not ended. */
-export type JobRetrying = Envelope<
+export const JobRetrying = message(
   'job.retrying',
-  JobAccepted & {
-    readonly attempt: number
-    readonly failed_at: string
-    readonly error: JobError
-    /** ISO 8601: not before. */
-    readonly retry_at: string
-  }
->
+  'A run failed, and another one will follow: the job has not ended.',
+  Type.Object({
+    ...JobAccepted.properties,
+    ...attempt,
+    failed_at: timestamp('When.'),
+    error: JobError,
+    retry_at: timestamp('The next run, not before.'),
+  }),
+)
+export type JobRetrying = EnvelopeOf<typeof JobRetrying>
 
 /**
  * An attempt that is not to be counted: the sandbox could not be used, or was closed by a stop.
  * For executors only; nobody projects it.
  */
-export type JobReturned = Envelope<
+export const JobReturned = message(
   'job.returned',
-  {
-    readonly job_id: number
-    readonly function_id: number
-    readonly attempt: number
-    readonly reason: string
-    readonly returned_at: string
-  }
->
+  'A run was handed back, which counts as no attempt.',
+  Type.Object({
+    ...{ ...ids, ...attempt, reason: Type.String() },
+    returned_at: timestamp('When.'),
+  }),
+)
+export type JobReturned = EnvelopeOf<typeof JobReturned>
 
-interface JobEnd extends JobAccepted {
-  readonly attempt: number
-  readonly finished_at: string
-  /** Around the user's code, in milliseconds; null if it never ran to an end. */
-  readonly duration_ms: number | null
-  readonly cpu_ms: number
-  readonly memory_bytes: number
-  readonly logs: readonly JobLogLine[]
-  readonly logs_truncated: boolean
+const end = {
+  ...JobAccepted.properties,
+  ...attempt,
+  finished_at: timestamp('When.'),
+  duration_ms: nullable(
+    Type.Number(),
+    "Around the user's code, in milliseconds; null if it never ran to an end.",
+  ),
+  cpu_ms: Type.Number({ description: 'Time on processors, in milliseconds.' }),
+  memory_bytes: Type.Number({ description: 'The most that it used.' }),
+  logs: Type.Array(JobLogLine, { description: 'What it printed: the first 64 KiB.' }),
+  logs_truncated: Type.Boolean(),
 }
 
-export type JobSucceeded = Envelope<'job.succeeded', JobEnd & { readonly result: Json }>
-export type JobFailed = Envelope<'job.failed', JobEnd & { readonly error: JobError }>
+export const JobSucceeded = message(
+  'job.succeeded',
+  'A job has its result: its end.',
+  Type.Object({ ...end, result: json("What the user's code answered.") }),
+)
+export type JobSucceeded = EnvelopeOf<typeof JobSucceeded>
+
+export const JobFailed = message(
+  'job.failed',
+  'A job has failed for good: its end.',
+  Type.Object({ ...end, error: JobError }),
+)
+export type JobFailed = EnvelopeOf<typeof JobFailed>
+
 /** A failure for whoever knows four states only; told apart by its type, and by its error's code. */
-export type JobCancelled = Envelope<'job.cancelled', JobEnd & { readonly error: JobError }>
+export const JobCancelled = message(
+  'job.cancelled',
+  'Somebody has asked for the end of a job.',
+  Type.Object({ ...end, error: JobError }),
+)
+export type JobCancelled = EnvelopeOf<typeof JobCancelled>
+
 export type JobEnded = JobSucceeded | JobFailed | JobCancelled
 
-/** An execution that was answered with the result of another job, and never ran. */
-export type JobCached = Envelope<
+export const JobCached = message(
   'job.cached',
-  JobAccepted & { readonly source_job_id: number; readonly cached_at: string }
->
+  'An execution was answered with the result of another job, and never ran.',
+  Type.Object({
+    ...JobAccepted.properties,
+    source_job_id: Type.Integer({ description: 'The job whose result it is.' }),
+    cached_at: timestamp('When it was answered.'),
+  }),
+)
+export type JobCached = EnvelopeOf<typeof JobCached>
+
 export type JobEvent = JobStarted | JobRetrying | JobEnded
 
 export const jobMessageId = {

@@ -2,7 +2,8 @@
  * Replies: what travels back to an inbox. The asker opens the inbox and names it in a header of the
  * command, since the message's own reply subject is the stream's acknowledgement.
  */
-import type { JobError, Json } from './jobs.ts'
+import type { JobError } from './jobs.ts'
+import type { Json } from './json.ts'
 
 export const REPLY_HEADER = 'Sluice-Reply'
 /** Epoch milliseconds. Later than this nobody waits: a call must not be started any more. */

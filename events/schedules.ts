@@ -5,7 +5,7 @@
  * The newest one of a function tells everybody how far its ticks are decided.
  */
 import Type, { type Static } from 'typebox'
-import type { Envelope } from './envelope.ts'
+import { message, nullable, timestamp, type DeepReadonly, type EnvelopeOf } from './message.ts'
 
 /** A tick that nobody could decide is still run so much later; older ones are only told. */
 export const LATE_MAX_MS = 3_600_000
@@ -34,28 +34,33 @@ export const SCHEDULE_DEFAULTS = {
 } as const
 
 /** Ticks that were not run, since everybody was away or the log took nothing. */
-export interface MissedTicks {
-  readonly first: string
-  readonly last: string
-  /** Null: too many to be counted. */
-  readonly count: number | null
-}
+export const MissedTicks = Type.Object({
+  first: timestamp('The first of them.'),
+  last: timestamp('The last of them.'),
+  count: nullable(Type.Integer(), 'Null: too many to be counted.'),
+})
+export type MissedTicks = DeepReadonly<Static<typeof MissedTicks>>
 
-export type ScheduleTicked = Envelope<
+export const ScheduleTicked = message(
   'schedule.ticked',
-  {
-    readonly function_id: number
-    readonly function_version: number
-    readonly owner: string
-    /** ISO 8601. This tick and all before it are decided. */
-    readonly tick: string
-    /** `overlapped`: not run, the job of a tick before had not ended. `missed`: not run, too late. */
-    readonly outcome: 'started' | 'overlapped' | 'missed'
-    /** The newest job that the schedule has made. */
-    readonly job: { readonly job_id: number; readonly accepted_at: string } | null
-    readonly missed: MissedTicks | null
-  }
->
+  "A tick of a function's schedule was decided.",
+  Type.Object({
+    function_id: Type.Integer(),
+    function_version: Type.Integer(),
+    owner: Type.String(),
+    tick: timestamp('This tick and all before it are decided.'),
+    outcome: Type.Enum(['started', 'overlapped', 'missed'], {
+      description:
+        '`overlapped`: not run, the job of a tick before had not ended. `missed`: not run, too late.',
+    }),
+    job: nullable(
+      Type.Object({ job_id: Type.Integer(), accepted_at: timestamp('When it was accepted.') }),
+      'The newest job that the schedule has made.',
+    ),
+    missed: nullable(MissedTicks, 'Ticks before this one that were not run.'),
+  }),
+)
+export type ScheduleTicked = EnvelopeOf<typeof ScheduleTicked>
 
 /** Every handler that decides a tick says it under this id; the expectation decides who is first. */
 export const tickMessageId = (functionId: number, tick: string) => `schedule:${functionId}:${tick}`

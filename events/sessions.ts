@@ -6,9 +6,9 @@
  * each subject that it has seen. What happens to sessions stands under their function.
  */
 import Type, { type Static } from 'typebox'
-import type { Envelope } from './envelope.ts'
-import { TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX, type Runtime } from './functions.ts'
-import type { Json } from './jobs.ts'
+import { Runtime, TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX } from './functions.ts'
+import type { Json } from './json.ts'
+import { deadline, message, timestamp, type DeepReadonly, type EnvelopeOf } from './message.ts'
 
 /** Fixed, whatever is done with it. */
 export const SESSION_LASTS_MS = 2 * 60 * 60 * 1_000
@@ -35,67 +35,94 @@ export interface SessionContext {
   readonly [member: string]: Json
 }
 
-/** What is asked for, and stays as it is. */
-export interface SessionData {
-  /** A UUID, in lower case. */
-  readonly session_id: string
-  readonly owner: string
-  readonly function_id: number
-  /** The one that it stays with, whatever becomes of the function. */
-  readonly function_version: number
-  /** Where on EVENTS the definition of this version stands. */
-  readonly definition_seq: number
-  readonly runtime: Runtime
-  readonly language_title: string
-  readonly context: SessionContext
-  /** The instance that holds its process, if it is retained. */
-  readonly executor?: string
+const Context = Type.Unsafe<SessionContext>(
+  Type.Object(
+    { timeout_ms: Type.Integer(), retain_session: Type.Boolean() },
+    { additionalProperties: true, description: 'What reaches the function, with nothing open.' },
+  ),
+)
+
+const session = {
+  session_id: Type.String({ description: 'A UUID, in lower case.' }),
+  owner: Type.String(),
 }
+const functionId = { function_id: Type.Integer() }
+
+/** What is asked for, and stays as it is. */
+export const SessionData = Type.Object({
+  ...session,
+  ...functionId,
+  function_version: Type.Integer({
+    description: 'The one that it stays with, whatever becomes of the function.',
+  }),
+  definition_seq: Type.Integer({
+    description: 'Where on EVENTS the definition of this version stands.',
+  }),
+  runtime: Runtime,
+  language_title: Type.String({ description: '`<runtime>-<name>` of the function.' }),
+  context: Context,
+  executor: Type.Optional(
+    Type.String({ description: 'The instance that holds its process, if it is retained.' }),
+  ),
+})
+export type SessionData = DeepReadonly<Static<typeof SessionData>>
 
 // ── commands ────────────────────────────────────────────────────────────────────────────────────
 
-interface Deadline {
-  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
-  readonly deadline: string
-}
+export const InitializeSession = message(
+  'session.initialize',
+  'Begin a session of a function.',
+  Type.Object({ ...SessionData.properties, ...deadline }),
+)
+export type InitializeSession = EnvelopeOf<typeof InitializeSession>
 
-export type InitializeSession = Envelope<'session.initialize', SessionData & Deadline>
+export const CloseReason = Type.Enum(['closed', 'lost'], {
+  description:
+    '`lost`: the process that held its state is gone, and the state with it. `closed`: somebody asked for it.',
+})
+export type CloseReason = Static<typeof CloseReason>
 
-/** `lost`: the process that held its state is gone, and the state with it. */
-export type CloseReason = 'closed' | 'lost'
-
-export type CloseSession = Envelope<
+export const CloseSession = message(
   'session.close',
-  {
-    readonly session_id: string
-    readonly owner: string
-    /** Where on EVENTS its initialization stands. */
-    readonly initialized_seq: number
-    readonly reason: CloseReason
-  } & Deadline
->
+  'End a session.',
+  Type.Object({
+    ...session,
+    initialized_seq: Type.Integer({
+      description: 'Where on EVENTS its initialization stands.',
+    }),
+    reason: CloseReason,
+    ...deadline,
+  }),
+)
+export type CloseSession = EnvelopeOf<typeof CloseSession>
+
 export type SessionCommand = InitializeSession | CloseSession
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
-/** ISO 8601. */
-interface Lifetime {
-  readonly created_at: string
-  readonly expires_at: string
-}
+export const SessionInitialized = message(
+  'session.initialized',
+  'A session has begun: a function, initialized once with a context, to be executed many times.',
+  Type.Object({
+    ...SessionData.properties,
+    created_at: timestamp('When it began.'),
+    expires_at: timestamp('When it ends by itself, whatever is done with it.'),
+  }),
+)
+export type SessionInitialized = EnvelopeOf<typeof SessionInitialized>
 
-export type SessionInitialized = Envelope<'session.initialized', SessionData & Lifetime>
-
-export type SessionClosed = Envelope<
+export const SessionClosed = message(
   'session.closed',
-  {
-    readonly session_id: string
-    readonly owner: string
-    readonly function_id: number
-    readonly reason: CloseReason
-    readonly closed_at: string
-  }
->
+  'A session has ended before its time was over.',
+  Type.Object({
+    ...session,
+    ...functionId,
+    reason: CloseReason,
+    closed_at: timestamp('When.'),
+  }),
+)
+export type SessionClosed = EnvelopeOf<typeof SessionClosed>
+
 export type SessionEvent = SessionInitialized | SessionClosed
 
 /**
@@ -109,8 +136,9 @@ export const sessionMessageId = {
 } as const
 
 /** What a job carries of the session that it is an execution of. */
-export interface SessionOfJob {
-  readonly id: string
-  readonly context: SessionContext
-  readonly expires_at: string
-}
+export const SessionOfJob = Type.Object({
+  id: Type.String({ description: 'A UUID, in lower case.' }),
+  context: Context,
+  expires_at: timestamp('When the session ends by itself.'),
+})
+export type SessionOfJob = DeepReadonly<Static<typeof SessionOfJob>>

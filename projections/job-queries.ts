@@ -6,13 +6,8 @@
  * answer without bound: a page ends early where its results grow large.
  */
 import { sql } from 'kysely'
-import {
-  acceptedOf,
-  type JobAccepted,
-  type JobLogLine,
-  type JobStatus,
-  type Json,
-} from '#events/jobs.ts'
+import { acceptedOf, type JobAccepted, type JobLogLine, type JobStatus } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import type { Db } from './database.ts'
 import type { JobTable } from './jobs.ts'
 

@@ -21,9 +21,9 @@ import type {
   JobError,
   JobLogLine,
   JobStatus,
-  Json,
   RunJob,
 } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import { MOVED } from './checkpoint.ts'
 import { column, type Part } from './statement.ts'
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { canonicalJson } from '#domain/canonical-json.ts'
 import { Problem } from '#domain/problem.ts'
-import type { Json } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import {
   cacheKey,
   parseCacheControl,

@@ -1,7 +1,7 @@
 /** What a result depends on, as one key: two calls that differ in any of it never share one. */
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '#domain/canonical-json.ts'
-import type { Json } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 
 export interface KeyParts {
   readonly owner: string

@@ -5,7 +5,7 @@
  */
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '#domain/problem.ts'
-import type { Json } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 
 /** Arrays and objects inside one another; deeper ones would break whoever serialises them. */
 const DEPTH_MAX = 512

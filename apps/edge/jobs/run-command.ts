@@ -1,6 +1,7 @@
 /** The command that an invocation becomes. */
 import { envelope, type Cause } from '#events/envelope.ts'
-import { jobMessageId, type Json, type RunJob } from '#events/jobs.ts'
+import { jobMessageId, type RunJob } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import type { SessionOfJob } from '#events/sessions.ts'
 import type { Defined } from '../knowledge/definitions.ts'
 import type { KnownSession } from '../knowledge/sessions.ts'

@@ -4,7 +4,8 @@
  */
 import { Problem } from '#domain/problem.ts'
 import { sessionLost } from '#domain/session.ts'
-import type { JobError, Json } from '#events/jobs.ts'
+import type { JobError } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import type { Agreement } from '../../knowledge/agreement.ts'
 import { requireExecute } from '../../access/principal.ts'
 import type { BoundVersions } from '../../sessions/bound-versions.ts'

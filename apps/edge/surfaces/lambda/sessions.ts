@@ -4,7 +4,7 @@
  */
 import { Problem } from '#domain/problem.ts'
 import { TIMEOUT_MS_DEFAULT } from '#events/functions.ts'
-import type { Json } from '#events/jobs.ts'
+import type { Json } from '#events/json.ts'
 import { CONTEXT_BYTES_MAX, ContextInput, type SessionContext } from '#events/sessions.ts'
 import { sessionExecutions } from '#projections/session-executions.ts'
 import Type, { type Static } from 'typebox'
