@@ -32,11 +32,17 @@ test('a first start makes each of them, for its owner alone, and later ones find
   for (const value of values) assert.ok(value.length >= 32)
 
   assert.equal(first.lines.length, 1)
-  const { time, ...said } = JSON.parse(first.lines[0] ?? '') as Record<string, unknown>
-  assert.ok(time)
+  const { timestamp, ...said } = JSON.parse(first.lines[0] ?? '') as Record<string, unknown>
+  assert.ok(timestamp)
   const { SLUICE_API_KEY, ADMIN_PASSWORD } = first.credentials
   const shown = { SLUICE_API_KEY, ADMIN_PASSWORD, kept_in: home.path }
-  assert.deepEqual(said, { level: 'info', process: 'local', event: 'first_start', ...shown })
+  assert.deepEqual(said, {
+    level: 'INFO',
+    process: 'local',
+    event: 'first_start',
+    message: 'first start',
+    ...shown,
+  })
 
   const second = await credentialsOf(home.path)
   assert.deepEqual(second.credentials, first.credentials)
