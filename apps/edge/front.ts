@@ -15,6 +15,7 @@ import { discardRest } from './http/body.ts'
 import { createCors } from './http/cors.ts'
 import { asProblem, requestIdOf, respond, type App } from './http/exchange.ts'
 import { createOrigins } from './http/origins.ts'
+import { tellAnswered } from './http/request-line.ts'
 import { serveHttp, type HttpServer } from './http/server.ts'
 import { dialectOf } from './surfaces/dialect-of.ts'
 
@@ -28,19 +29,22 @@ export interface FrontOptions {
 /** Resolves when it listens. */
 export function openFront({ app, config, telemetry, log }: FrontOptions): Promise<HttpServer> {
   const { auth, host, port, lambdaHosts, corsOrigins } = config
-  app.notFound(async ({ req, env: { incoming } }) => {
+  /** Of a request that no route has answered. */
+  const refused = async (problem: Problem, incoming: IncomingMessage): Promise<Response> => {
     await discardRest(incoming)
-    telemetry.recordRequest(req.method, undefined, 404, 0)
-    return refusal(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
-  })
-  app.onError(async (error, { req, env: { incoming } }) => {
-    const problem = asProblem(error)
-    if (problem.code === 'INTERNAL') log.error('request_failed', { path: req.path, error })
-    await discardRest(incoming)
-    const answer = refusal(problem, incoming)
-    telemetry.recordRequest(req.method, undefined, answer.status, 0)
+    const requestId = requestIdOf(incoming)
+    const answer = refusal(problem, requestId, incoming)
+    const { method = '', url = '' } = incoming
+    const [path = ''] = url.split('?')
+    telemetry.recordRequest(method, undefined, answer.status, 0)
+    const answered = { requestId, method, path, statusCode: answer.status, responseTime: 0 }
+    tellAnswered(log, answered, { problem })
     return answer
+  }
+  app.notFound(({ env: { incoming } }) => {
+    return refused(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
   })
+  app.onError((error, { env: { incoming } }) => refused(asProblem(error), incoming))
   const allows = createOrigins({ configured: corsOrigins, loopback: auth === 'open' })
   // With credentials there is nothing that a page could do in the name of its visitor.
   const access: Access =
@@ -50,12 +54,7 @@ export function openFront({ app, config, telemetry, log }: FrontOptions): Promis
     prepare: createCors(allows),
     refuse: (incoming) => {
       const problem = access(incoming)
-      if (problem === undefined) return undefined
-      const { code, message } = problem
-      log.info('request_refused', { requestId: requestIdOf(incoming), code, message })
-      const { status } = dialectOf(incoming.url).render(problem, '')
-      telemetry.recordRequest(incoming.method ?? '', undefined, status, 0)
-      return discardRest(incoming).then(() => refusal(problem, incoming))
+      return problem && refused(problem, incoming)
     },
     failed: (error, isClients) => {
       if (isClients) return refusal(notUnderstood())
@@ -73,8 +72,11 @@ function notUnderstood(): Problem {
   return new Problem('INVALID_REQUEST', 'The request is not understandable HTTP.')
 }
 
-function refusal(problem: Problem, incoming?: IncomingMessage): Response {
-  const requestId = incoming === undefined ? randomUUID() : requestIdOf(incoming)
+function refusal(
+  problem: Problem,
+  requestId: string = randomUUID(),
+  incoming?: IncomingMessage,
+): Response {
   const dialect = dialectOf(incoming?.url)
   return respond(dialect.render(problem, requestId), requestId, dialect.contentType, incoming)
 }

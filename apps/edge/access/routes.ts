@@ -2,6 +2,7 @@
  * Who may call which route, and how often: the one table of it. A route that is not in here cannot
  * be registered.
  */
+import type { Deprecated } from '../http/deprecation.ts'
 import type { Scope } from './principal.ts'
 
 /** Limits that a route shares with others of the same name; their figures: `limits/policies.ts`. */
@@ -18,6 +19,7 @@ export interface RouteAccess {
    * nor the answer may be kept in clear for that.
    */
   readonly creates?: true | 'secret'
+  readonly deprecated?: Deprecated
 }
 
 /** A handler narrows it to the function's own runtime (`requireExecute`). */

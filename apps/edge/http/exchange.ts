@@ -26,6 +26,8 @@ import type { AnswerOnce } from '../idempotency/once.ts'
 import { isLogAway } from '../log-away.ts'
 import { discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
+import { deprecationHeaders } from './deprecation.ts'
+import { tellAnswered } from './request-line.ts'
 
 /** Nobody gets it: it tells the metrics how the request ended. */
 const GONE: Answer = { status: 499 }
@@ -74,7 +76,7 @@ export interface Dialect {
   readonly contentType: string
   /** What `render` makes, for the document of the API. */
   readonly refusal: Content
-  /** Its document wants `X-Response-Time`, in milliseconds. */
+  /** Its document wants each answer timed: in milliseconds, in `X-Response-Time` and in the log. */
   readonly timesAnswers?: true
   /** `about`: the id in the path that the API calls `request_id`, where it has one. */
   render(problem: Problem, requestId: string, about?: string): WholeAnswer
@@ -117,19 +119,23 @@ export class Admission {
 
 export class Router {
   readonly #options: RouterOptions
+  readonly #routes: Readonly<Record<RouteName, RouteAccess>>
   readonly #methods = new Map<string, Method[]>()
 
-  constructor(options: RouterOptions) {
+  constructor(options: RouterOptions, routes: Readonly<Record<RouteName, RouteAccess>> = ROUTES) {
     this.#options = options
+    this.#routes = routes
   }
 
   /** `route` is a method and a path template, as the table of access names it. */
   on(route: RouteName, handle: Handle): void {
     const [method, template] = route.split(' ') as [Method, string]
     this.#methods.set(template, [...(this.#methods.get(template) ?? []), method])
-    const access = ROUTES[route]
+    const access = this.#routes[route]
+    const { deprecated } = access
+    const always = deprecated && deprecationHeaders(deprecated)
     this.#options.app.on(method, template, (context) =>
-      this.#answer(context, template, access, handle),
+      this.#answer(context, template, access, handle, always),
     )
   }
 
@@ -159,8 +165,9 @@ export class Router {
     template: string,
     access: RouteAccess,
     handle: Handle,
+    always?: Answer['headers'],
   ): Promise<Response> {
-    const { dialect, telemetry, admission, guard, once, stopping } = this.#options
+    const { dialect, telemetry, log, admission, guard, once, stopping } = this.#options
     const startedAt = performance.now()
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
@@ -168,6 +175,7 @@ export class Router {
     const admitted = admission.enter()
     let answer: Answer
     let limits: Verdict['headers']
+    let problem: Problem | undefined
     try {
       if (!admitted) throw new Problem('OVERLOADED', 'Too many requests at once.')
       const judged = guard(access, incoming)
@@ -198,8 +206,7 @@ export class Router {
         ? await once(exchange, handle, { isSecret: creates === 'secret', render })
         : await handle(exchange)
     } catch (error) {
-      const problem = asProblem(error)
-      this.#report(problem, requestId, context.req.path)
+      problem = asProblem(error)
       answer = outgoing.destroyed ? GONE : dialect.render(problem, requestId, about)
     }
     if (admitted) {
@@ -207,26 +214,18 @@ export class Router {
       admission.leave()
     }
     const durationMs = performance.now() - startedAt
-    telemetry.recordRequest(context.req.method, template, answer.status, durationMs)
-    const more =
-      dialect.timesAnswers === true
-        ? { ...limits, 'x-response-time': durationMs.toFixed(1) }
-        : limits
+    const { method, path } = context.req
+    telemetry.recordRequest(method, template, answer.status, durationMs)
+    const responseTime = Number(durationMs.toFixed(1))
+    const isTimed = dialect.timesAnswers
+    const answered = { requestId, method, path, statusCode: answer.status, responseTime }
+    tellAnswered(log, answered, { problem, isRoutineTold: isTimed })
+    const timing = isTimed && { 'x-response-time': String(responseTime) }
     // Its head is all that is asked for, and nobody would read the stream.
     const { body } = answer
     if (incoming.method === 'HEAD' && body instanceof ReadableStream) await body.cancel()
+    const more = { ...always, ...limits, ...timing }
     return respond(answer, requestId, dialect.contentType, incoming, more)
-  }
-
-  #report(problem: Problem, requestId: string, path: string): void {
-    const { log } = this.#options
-    const { code, cause } = problem
-    // What does not parse is quoted, and may be a password.
-    const message = code === 'INVALID_JSON' ? undefined : problem.message
-    const fields = { requestId, path, code, message }
-    if (code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
-    else if (code === 'UNAUTHORIZED') log.info('request_refused', { ...fields, reason: cause })
-    else log.info('request_refused', fields)
   }
 }
 
