@@ -2,13 +2,16 @@
  * Source checks: a handler cannot run code, so it asks an executor whether source parses.
  * Asked on CALLS, answered on the asker's inbox; nothing is remembered.
  */
-import type { Envelope } from './envelope.ts'
-import type { Runtime } from './functions.ts'
+import Type from 'typebox'
+import { Runtime } from './functions.ts'
+import { message, type EnvelopeOf } from './message.ts'
 
-export type CheckSource = Envelope<
+export const CheckSource = message(
   'source.check',
-  { readonly runtime: Runtime; readonly code: string }
->
+  'Say whether this source parses.',
+  Type.Object({ runtime: Runtime, code: Type.String() }),
+)
+export type CheckSource = EnvelopeOf<typeof CheckSource>
 
 export type SourceChecked =
   | { readonly verdict: 'ok' }

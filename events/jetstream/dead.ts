@@ -7,42 +7,10 @@
  *    once, as far as the server's dedupe window reaches.
  */
 import type { JsMsg } from '@nats-io/jetstream'
-import { envelope, type Cause, type Envelope } from '../envelope.ts'
+import { envelope, type Cause } from '../envelope.ts'
+import type { DeadLetter } from '../letters.ts'
 import { subjects } from '../subjects.ts'
 import type { Appender } from './append.ts'
-
-export type DeadLetter = Envelope<
-  'dead.letter',
-  {
-    readonly stream: string
-    readonly consumer: string
-    readonly seq: number
-    readonly subject: string
-    readonly deliveries: number
-    /** Stable, for programs; letters of old have none. */
-    readonly code?: string
-    readonly reason: string
-    /** The message's own, without the server's; one may say where the payload lies. */
-    readonly headers: Readonly<Record<string, string>>
-    /** The message itself if it is of moderate size; else it is found by stream and seq. */
-    readonly payload: string | null
-  }
->
-
-/** Somebody has put the work of a letter back. The newest one counts. */
-export type LetterRedriven = Envelope<
-  'dead.redriven',
-  {
-    /** Where the letter stands on DEAD. */
-    readonly letter: number
-    /** Counts from 1. */
-    readonly times: number
-    /** The job that it became; null: it was a command that was said again. */
-    readonly job_id: number | null
-    /** ISO 8601. */
-    readonly at: string
-  }
->
 
 const PAYLOAD_KEPT_BYTES = 128 * 1024
 const REASON_LENGTH_MAX = 500

@@ -1,7 +1,7 @@
 /** A run whose executor dies under it: tried again, and failed for good after the last attempt. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { DeadLetter } from '#events/jetstream/dead.ts'
+import type { DeadLetter } from '#events/letters.ts'
 import { openBus } from '#events/jetstream/bus.ts'
 import { ATTEMPTS_MAX } from '#events/jobs.ts'
 import { DEAD } from '#events/streams.ts'

@@ -4,7 +4,7 @@ import { applyBatch, Fenced } from '#projections/batch.ts'
 import { newClient } from '#projections/database.ts'
 import { functionMetrics } from '#projections/function-metrics.ts'
 import { findJob } from '#projections/job-queries.ts'
-import type { DeadLetter } from '#events/jetstream/dead.ts'
+import type { DeadLetter } from '#events/letters.ts'
 import { signals, subjects } from '#events/subjects.ts'
 import {
   defined,
