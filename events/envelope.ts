@@ -8,22 +8,35 @@
  * 2. `data` speaks the API documents' own words (snake_case): REST, webhooks and events agree.
  */
 
-export interface Envelope<Type extends string = string, Data = unknown> {
-  readonly specversion: '1.0'
-  readonly id: string
-  /** The process that said it, such as `sluice/executor`. */
-  readonly source: string
-  readonly type: Type
-  /** Version of the shape of `data`. */
-  readonly version: number
-  /** ISO 8601, UTC. */
-  readonly time: string
-  /** The aggregate's key: a function id, or an owner and a name. */
-  readonly subject: string
-  readonly correlationid: string
-  /** Id of the message that led to this one. */
-  readonly causationid?: string
-  readonly traceparent?: string
+import Type, { type Static } from 'typebox'
+
+export const Envelope = Type.Object(
+  {
+    specversion: Type.Literal('1.0'),
+    id: Type.String({
+      description: 'Derives from what happened: read twice, it is the same event.',
+    }),
+    source: Type.String({ description: 'The process that said it, such as `sluice/executor`.' }),
+    type: Type.String(),
+    version: Type.Integer({ description: 'Version of the shape of `data`.' }),
+    time: Type.String({ format: 'date-time', description: 'When it was said. ISO 8601, UTC.' }),
+    subject: Type.String({
+      description: "The aggregate's key: a function id, or an owner and a name.",
+    }),
+    correlationid: Type.String({ description: 'What led to each other has the same one.' }),
+    causationid: Type.Optional(
+      Type.String({ description: 'Id of the message that led to this one.' }),
+    ),
+    traceparent: Type.Optional(Type.String({ description: 'W3C Trace Context.' })),
+    data: Type.Unknown(),
+  },
+  { title: 'Envelope', description: 'CloudEvents 1.0 in JSON, structured mode.' },
+)
+
+export interface Envelope<Name extends string = string, Data = unknown> extends Readonly<
+  Omit<Static<typeof Envelope>, 'type' | 'data'>
+> {
+  readonly type: Name
   readonly data: Data
 }
 

@@ -12,6 +12,8 @@ export interface Message<Name extends string = string, Data extends TSchema = TS
   readonly type: Name
   /** One sentence, for whoever has never heard of it. */
   readonly says: string
+  /** Of the shape of `data`; told in each envelope. */
+  readonly version: number
   readonly data: Data
 }
 
@@ -19,7 +21,7 @@ export const message = <const Name extends string, Data extends TSchema>(
   type: Name,
   says: string,
   data: Data,
-): Message<Name, Data> => ({ type, says, data })
+): Message<Name, Data> => ({ type, says, version: 1, data })
 
 /** The envelope that a message travels in, as the log gives it. */
 export type EnvelopeOf<Told extends Message> =
