@@ -29,7 +29,8 @@ import { DeadLetters } from './dead-letters/letters.ts'
 import { createRedrive } from './dead-letters/redrive.ts'
 import { openFront } from './front.ts'
 import { createFunctionCommands } from './function-commands.ts'
-import { Admission, Router } from './http/exchange.ts'
+import { Admission } from './http/admission.ts'
+import { Router } from './http/exchange.ts'
 import { KeyLog } from './idempotency/key-log.ts'
 import { createOnce } from './idempotency/once.ts'
 import { createCancelJob } from './jobs/job-commands.ts'
@@ -55,12 +56,14 @@ import { operationsDialect } from './surfaces/operations/dialect.ts'
 
 /** A command that could not be stored for so long is answered with 503. */
 const STORE_WITHIN_MS = 10_000
+/** So many of the largest bodies an edge takes at once. */
+const LARGE_BODIES = 8
 
 await runMain('edge', serve)
 
 async function serve(main: Main): Promise<void> {
   const { config, log, signal, stack } = main
-  const { auth, maxBodyBytes } = config
+  const { auth, maxBodyBytes, maxAnalysisBytes: maxLargeBodyBytes } = config
   requireEntrance(config)
   const connection = await connectBus('edge', main)
   const { bus, payloads, telemetry } = connection
@@ -95,7 +98,10 @@ async function serve(main: Main): Promise<void> {
   const sendFunction = createFunctionCommands({ bus, payloads, send })
 
   const app = new Hono<{ Bindings: HttpBindings }>()
-  const admission = new Admission(config.maxConcurrentRequests)
+  const admission = new Admission({
+    maxRequests: config.maxConcurrentRequests,
+    maxLargeBytes: LARGE_BODIES * maxLargeBodyBytes,
+  })
   const dialect = functionsDialect
   const tokens = createTokens({ ...config, standing: users.standing })
   const guard = createGuard({
@@ -104,8 +110,11 @@ async function serve(main: Main): Promise<void> {
     trustedProxies: config.trustedProxies,
   })
   const keys = new KeyLog({ bus, payloads, appender: newAppender() })
-  const once = createOnce({ keys, room, maxBodyBytes, pepper, log })
-  const routing = { app, telemetry, log, admission, guard, once, stopping: signal }
+  const once = createOnce({ keys, room, pepper, log })
+  const routing = {
+    ...{ app, telemetry, log, admission, guard, once, stopping: signal },
+    ...{ maxBodyBytes, maxLargeBodyBytes },
+  }
   const router = new Router({ ...routing, dialect })
   functionRoutes(router, {
     ...{ send: sendFunction, queries, definitions, functionIds, maxBodyBytes },
@@ -125,7 +134,7 @@ async function serve(main: Main): Promise<void> {
   })
   lambda.close()
   const analyses = createAnalyses({ bus, payloads, send })
-  mountChunks(routing, { analyses, send, queries, maxBodyBytes })
+  mountChunks(routing, { analyses, send, queries, maxBodyBytes: maxLargeBodyBytes })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),

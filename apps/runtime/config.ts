@@ -16,6 +16,7 @@ export { ConfigError } from './config-values.ts'
 const DEFAULT_PORT = 8000
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_HOME = '.sluice'
+const LARGE_BODY_BYTES = 64 * 1024 ** 2
 const DEFAULT_BODY_BYTES = 1024 * 1024
 const DEFAULT_CONCURRENT_REQUESTS = 2_048
 /** Retained sessions of one executor. */
@@ -48,6 +49,7 @@ export interface Config extends AccessConfig {
   readonly trustedProxies: number
   readonly logLevel: LogLevel
   readonly maxBodyBytes: number
+  readonly maxAnalysisBytes: number
   readonly maxConcurrentRequests: number
   /** Runs that one executor keeps in flight. */
   readonly executorConcurrency: number
@@ -76,7 +78,8 @@ export function resolveConfig(env: Env): Config {
     rateLimits: oneOf(env, 'RATE_LIMITS', SWITCH, 'on'),
     trustedProxies: integer(env, 'TRUSTED_PROXIES', 0, 0, 16),
     logLevel: oneOf(env, 'LOG_LEVEL', LOG_LEVELS, 'info'),
-    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', DEFAULT_BODY_BYTES, 1_024, 64 * 1024 ** 2),
+    maxBodyBytes: integer(env, 'MAX_BODY_BYTES', DEFAULT_BODY_BYTES, 1_024, LARGE_BODY_BYTES),
+    maxAnalysisBytes: integer(env, 'MAX_ANALYSIS_BYTES', LARGE_BODY_BYTES, 1_024, LARGE_BODY_BYTES),
     maxConcurrentRequests: integer(
       env,
       'MAX_CONCURRENT_REQUESTS',

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import type { JsonRequest } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { chunk, ChunksApi, SAMPLE as BAD, WHOLE as GOOD, type Fields } from './chunks-api.ts'
@@ -25,9 +26,7 @@ interface Page {
 let platform: TestPlatform
 let api: ChunksApi
 before(async () => {
-  platform = await startPlatform({
-    env: { RATE_LIMITS: 'off', MAX_BODY_BYTES: String(32 * 1024 ** 2) },
-  })
+  platform = await startPlatform({ env: { RATE_LIMITS: 'off' } })
   api = new ChunksApi(platform.url)
 })
 after(() => platform.stop())
@@ -36,6 +35,15 @@ const answer = <T = Fields>(path: string, json?: unknown) => api.answer<T>(path,
 const ask = <T = Fields>(path: string, request?: JsonRequest) => api.ask<T>(path, request)
 
 describe('an analysis', () => {
+  test('may come compressed with gzip', async () => {
+    const body = new Uint8Array(gzipSync(JSON.stringify(chunk(GOOD, 'packed'))))
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip' }
+    const asked = { method: 'POST', body, headers }
+    const response = await fetch(`${platform.url}/api/v1/chunks/analyze`, asked)
+    const { metrics } = (await response.json()) as { metrics: Fields }
+    assert.deepEqual([response.status, metrics['chunk_id']], [200, 'packed'])
+  })
+
   test('of a chunk has its suggestion and its scores', async () => {
     const given = chunk(BAD)
     const { optimization, metrics } = await answer<{ optimization: Fields; metrics: Fields }>(

@@ -1,6 +1,6 @@
 /** What the functions API refuses: the status, the code and the offending field of each. */
 import assert from 'node:assert/strict'
-import { gzipSync } from 'node:zlib'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { after, before, test } from 'node:test'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { FunctionsApi, freshName, PYTHON_ECHO, refusalOf, type Envelope } from './functions-api.ts'
@@ -174,10 +174,28 @@ const WRONG_BODIES: readonly [string, number, string, Raw][] = [
     { body: 'a=1', headers: { 'content-type': 'application/x-www-form-urlencoded' } },
   ],
   [
-    'a compressed body',
+    'a body in another compression',
     415,
     'UNSUPPORTED_MEDIA_TYPE',
-    { body: new Uint8Array(gzipSync('{}')), headers: { ...JSON_TYPE, 'content-encoding': 'gzip' } },
+    {
+      body: new Uint8Array(brotliCompressSync('{}')),
+      headers: { ...JSON_TYPE, 'content-encoding': 'br' },
+    },
+  ],
+  [
+    'what is no gzip',
+    400,
+    'INVALID_REQUEST',
+    { body: '{}', headers: { ...JSON_TYPE, 'content-encoding': 'gzip' } },
+  ],
+  [
+    'a body that is small only while it is packed',
+    413,
+    'PAYLOAD_TOO_LARGE',
+    {
+      body: new Uint8Array(gzipSync(`"${'x'.repeat(MIB - 1)}"`)),
+      headers: { ...JSON_TYPE, 'content-encoding': 'gzip' },
+    },
   ],
   ['one byte too many', 413, 'PAYLOAD_TOO_LARGE', { body: `"${'x'.repeat(MIB - 1)}"` }],
   ['far too much', 413, 'PAYLOAD_TOO_LARGE', { body: 'x'.repeat(16 * MIB) }],

@@ -8,7 +8,8 @@ import { createLog } from '#runtime/log.ts'
 import { createTelemetry } from '#runtime/telemetry.ts'
 import { ANYBODY_HERE } from '../../apps/edge/access/principal.ts'
 import { ROUTES } from '../../apps/edge/access/routes.ts'
-import { Admission, Router } from '../../apps/edge/http/exchange.ts'
+import { Admission } from '../../apps/edge/http/admission.ts'
+import { Router } from '../../apps/edge/http/exchange.ts'
 import { serveHttp, type HttpServer } from '../../apps/edge/http/server.ts'
 import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
 import { functionsDialect } from '../../apps/edge/surfaces/functions/dialect.ts'
@@ -25,10 +26,11 @@ before(async () => {
     app,
     telemetry: createTelemetry({ process: 'edge', instance: 'e1' }),
     log: createLog({ process: 'edge', level: 'info', write }),
-    admission: new Admission(10),
+    admission: new Admission({ maxRequests: 10, maxLargeBytes: 1_024 }),
     guard: () => ({ principal: ANYBODY_HERE, headers: {} }),
     once: () => assert.fail('no request here has a key'),
     stopping: new AbortController().signal,
+    ...{ maxBodyBytes: 1_024, maxLargeBodyBytes: 1_024 },
   }
   const functions = { ...routing, dialect: functionsDialect }
   const router = new Router(functions, {

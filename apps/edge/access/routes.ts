@@ -19,6 +19,8 @@ export interface RouteAccess {
    * nor the answer may be kept in clear for that.
    */
   readonly creates?: true | 'secret'
+  /** Its body may be as large as `MAX_ANALYSIS_BYTES` says. */
+  readonly large?: true
   readonly deprecated?: Deprecated
 }
 
@@ -37,6 +39,8 @@ const CHUNKS: readonly Scope[] = ['chunks:read', 'chunks:write']
 const CHUNKS_WRITE: readonly Scope[] = ['chunks:write']
 const KEYS: readonly Scope[] = ['keys:write']
 const ADMIN: readonly Scope[] = ['admin']
+
+const ANALYSIS = { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true, large: true } as const
 
 export const ROUTES = {
   'GET /functions': { scopes: READ },
@@ -63,10 +67,10 @@ export const ROUTES = {
   'GET /api/v1/functions': { scopes: READ, closed: true, limit: 'functions' },
   'GET /api/v1/functions/:language_title': { scopes: READ, closed: true, limit: 'functions' },
 
-  'POST /api/v1/chunks/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
-  'POST /api/v1/documents/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
-  'POST /api/v1/batch/analyze': { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true },
-  'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks' },
+  'POST /api/v1/chunks/analyze': ANALYSIS,
+  'POST /api/v1/documents/analyze': ANALYSIS,
+  'POST /api/v1/batch/analyze': ANALYSIS,
+  'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks', large: true },
   'GET /api/v1/optimizations': { scopes: CHUNKS, limit: 'chunks' },
   'GET /api/v1/optimizations/:id': { scopes: CHUNKS, limit: 'chunks' },
   'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },

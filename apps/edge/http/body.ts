@@ -4,6 +4,7 @@
  * Read from Node's own stream, not through the web `Request`: that costs 10 µs a request.
  */
 import type { IncomingMessage } from 'node:http'
+import { createGunzip } from 'node:zlib'
 import { Problem } from '#domain/problem.ts'
 import type { Json } from '#events/json.ts'
 
@@ -86,32 +87,51 @@ function requireJson({ headers }: IncomingMessage): void {
       given: headers['content-type'] ?? null,
     })
   }
-  const encoding = headers['content-encoding'] ?? 'identity'
-  if (encoding !== 'identity') {
-    throw new Problem('UNSUPPORTED_MEDIA_TYPE', 'The body must not be compressed.', {
-      field: 'Content-Encoding',
-      given: encoding,
-    })
-  }
 }
 
+/** `maxBytes` counts what the body is, not how it was packed for the way. */
 function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+  const unzip = isZipped(incoming) ? createGunzip() : undefined
+  return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
     let size = 0
-    incoming.on('data', (chunk: Buffer) => {
+    const source = unzip === undefined ? incoming : incoming.pipe(unzip)
+    source.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= maxBytes) chunks.push(chunk)
       else reject(tooLarge(maxBytes))
     })
-    incoming.on('end', () => {
+    source.on('end', () => {
       const [only] = chunks
       resolve(chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks))
     })
     const broken = () => reject(new Problem('INVALID_REQUEST', 'The body did not arrive whole.'))
     incoming.on('aborted', broken)
     incoming.on('error', broken)
+    unzip?.on('error', () => reject(new Problem('INVALID_REQUEST', 'The body is no valid gzip.')))
+  }).finally(() => {
+    if (unzip === undefined) return
+    incoming.unpipe(unzip)
+    unzip.destroy()
   })
+}
+
+/** What the body may come to, as far as its headers tell. */
+export function bytesToCome(incoming: IncomingMessage, maxBytes: number): number {
+  const { 'content-length': length, 'content-encoding': encoding } = incoming.headers
+  if (!hasBody(incoming)) return 0
+  return encoding === undefined ? Math.min(maxBytes, Number(length ?? maxBytes)) : maxBytes
+}
+
+function isZipped({ headers }: IncomingMessage): boolean {
+  const encoding = headers['content-encoding']?.trim().toLowerCase() ?? 'identity'
+  if (encoding === 'gzip' || encoding === 'identity') return encoding === 'gzip'
+  throw new Problem(
+    'UNSUPPORTED_MEDIA_TYPE',
+    'The body may be compressed with gzip, and with nothing else.',
+    { field: 'Content-Encoding', given: encoding },
+    { headers: { 'accept-encoding': 'gzip' } },
+  )
 }
 
 function tooLarge(maxBytes: number): Problem {

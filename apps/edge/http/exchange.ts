@@ -24,7 +24,8 @@ import type { Content } from '../documents/operation.ts'
 import { NEW_EFFECT, type Effect } from '../idempotency/effect.ts'
 import type { AnswerOnce } from '../idempotency/once.ts'
 import { isLogAway } from '../log-away.ts'
-import { discardRest, hasBody } from './body.ts'
+import type { Admission } from './admission.ts'
+import { bytesToCome, discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
 import { deprecationHeaders } from './deprecation.ts'
 import { tellAnswered } from './request-line.ts'
@@ -90,31 +91,10 @@ export interface RouterOptions {
   readonly admission: Admission
   readonly guard: Guard
   readonly once: AnswerOnce
+  /** What a body may come to, and that of a route which takes large ones. */
+  readonly maxBodyBytes: number
+  readonly maxLargeBodyBytes: number
   readonly stopping: AbortSignal
-}
-
-/** Counts the requests in progress over all surfaces. */
-export class Admission {
-  readonly #max: number
-  #current = 0
-
-  constructor(max: number) {
-    this.#max = max
-  }
-
-  get current(): number {
-    return this.#current
-  }
-
-  enter(): boolean {
-    if (this.#current >= this.#max) return false
-    this.#current++
-    return true
-  }
-
-  leave(): void {
-    this.#current--
-  }
 }
 
 export class Router {
@@ -172,7 +152,10 @@ export class Router {
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
     const about = context.req.param('request_id')
-    const admitted = admission.enter()
+    const { maxBodyBytes, maxLargeBodyBytes } = this.#options
+    const maxBytes = access.large === true ? maxLargeBodyBytes : maxBodyBytes
+    const largeBytes = access.large === true ? bytesToCome(incoming, maxBytes) : 0
+    const admitted = admission.enter(largeBytes)
     let answer: Answer
     let limits: Verdict['headers']
     let problem: Problem | undefined
@@ -203,7 +186,7 @@ export class Router {
       const isKeyed = creates !== undefined && 'idempotency-key' in incoming.headers
       const render = (problem: Problem) => dialect.render(problem, requestId, about)
       answer = isKeyed
-        ? await once(exchange, handle, { isSecret: creates === 'secret', render })
+        ? await once(exchange, handle, { isSecret: creates === 'secret', maxBytes, render })
         : await handle(exchange)
     } catch (error) {
       problem = asProblem(error)
@@ -211,7 +194,7 @@ export class Router {
     }
     if (admitted) {
       await discardRest(incoming)
-      admission.leave()
+      admission.leave(largeBytes)
     }
     const durationMs = performance.now() - startedAt
     const { method, path } = context.req

@@ -43,7 +43,6 @@ const ABOUT_THE_REQUEST: ReadonlySet<ProblemCode> = new Set([
 export interface OnceOptions {
   readonly keys: KeyLog
   readonly room: LogRoom
-  readonly maxBodyBytes: number
   /** Undefined: nothing secret can be kept here. */
   readonly pepper: string | undefined
   readonly log: Log
@@ -52,6 +51,8 @@ export interface OnceOptions {
 export interface Telling {
   /** Of what must not be read on the log. */
   readonly isSecret: boolean
+  /** Of the body. */
+  readonly maxBytes: number
   /** How its surface tells a problem. */
   readonly render: (problem: Problem) => WholeAnswer
 }
@@ -60,15 +61,15 @@ export interface Telling {
 export type AnswerOnce = (exchange: Exchange, handle: Handle, telling: Telling) => Promise<Answer>
 
 export function createOnce(options: OnceOptions): AnswerOnce {
-  const { log, maxBodyBytes, room, pepper } = options
+  const { log, room, pepper } = options
   const secretly = pepper === undefined ? undefined : keepSecret(pepper)
 
-  return async (exchange, handle, { isSecret, render }) => {
+  return async (exchange, handle, { isSecret, maxBytes, render }) => {
     const { incoming, principal, requestId } = exchange
     const key = parseKey(exchange.header(KEY_HEADER) ?? '')
     const keeping = isSecret ? secretly : inClear
     if (keeping === undefined) throw nothingSecretHere()
-    const fingerprint = keeping.fingerprint(exchange, await readAhead(incoming, maxBodyBytes))
+    const fingerprint = keeping.fingerprint(exchange, await readAhead(incoming, maxBytes))
     room.require([KEYS])
     const digest = digestOf(principal.owner, key)
     const sealed = ({ body, ...rest }: WholeAnswer): WholeAnswer =>
