@@ -26,32 +26,46 @@ export const LOCAL_OWNER = 'local'
 
 const closed = { additionalProperties: false } as const
 
-export const Runtime = Type.Enum(['python', 'nodejs', 'rust'])
+export const Runtime = Type.Enum(['python', 'nodejs', 'rust'], {
+  description: 'In which language the code is.',
+})
 export type Runtime = Static<typeof Runtime>
 
-export const ExecutionType = Type.Enum(['sync', 'async'])
+export const ExecutionType = Type.Enum(['sync', 'async'], {
+  description: 'Whether an invocation is answered with its result, or as soon as it is accepted.',
+})
 export type ExecutionType = Static<typeof ExecutionType>
 
 /** A JSON Schema that the user supplies; whether it compiles is checked where it is used. */
-const UserSchema = Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())])
+const UserSchema = Type.Union([Type.Boolean(), Type.Record(Type.String(), Type.Unknown())], {
+  description: 'A JSON Schema, of draft 2020-12 unless its $schema says 2019-09 or 07.',
+})
 
 /** Failures of the user's own code, which another run may not have. */
 export const RETRY_CODES = ['RUNTIME_ERROR', 'TIMEOUT', 'MEMORY_LIMIT', 'OUTPUT_LIMIT'] as const
 
-/** When a failed run of an accepted job is followed by another one. */
 export const RetryPolicy = Type.Object(
   {
-    /** Runs in all. */
-    attempts: Type.Integer({ minimum: 1, maximum: 20 }),
-    /** Before the second run; doubles from run to run. */
-    backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
+    attempts: Type.Integer({ minimum: 1, maximum: 20, description: 'Runs in all.' }),
+    backoff_ms: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 1, maximum: 3_600_000 },
+        description: 'Before the second run; doubles from run to run.',
+      }),
+    ),
     max_backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
-    /** All of them unless told otherwise. */
     codes: Type.Optional(
-      Type.Array(Type.Enum([...RETRY_CODES]), { minItems: 1, maxItems: 4, uniqueItems: true }),
+      Type.Array(Type.Enum([...RETRY_CODES]), {
+        ...{ minItems: 1, maxItems: 4, uniqueItems: true },
+        description: 'Failures that are tried again; all of them unless told otherwise.',
+      }),
     ),
   },
-  closed,
+  {
+    ...closed,
+    title: 'RetryPolicy',
+    description: 'When a failed run of an accepted job is followed by another one.',
+  },
 )
 export type RetryPolicy = DeepReadonly<Static<typeof RetryPolicy>>
 
@@ -59,46 +73,52 @@ export const CONCURRENCY_MAX = 10_000
 /** COMMANDS keeps a command no longer. */
 const QUEUE_AGE_MAX_S = 604_800
 
+const whole = (minimum: number, maximum: number, description: string) =>
+  Type.Integer({ minimum, maximum, description })
+
 const required = {
-  /** Unique per owner. No control characters, and no space at either end. */
   name: Type.String({
     minLength: 1,
     maxLength: NAME_LENGTH_MAX,
     pattern: '^[^\\s\\p{Cc}\\p{Cs}](?:[^\\p{Cc}\\p{Cs}]*[^\\s\\p{Cc}\\p{Cs}])?$',
+    description: 'Unique per owner. No control characters, and no space at either end.',
   }),
   runtime: Runtime,
-  code: Type.String({ minLength: 1 }),
+  code: Type.String({ minLength: 1, description: 'Its source; `handler` is what is called.' }),
   execution_type: ExecutionType,
 }
 
 const optional = {
   description: Type.Optional(Type.String({ maxLength: 4_096 })),
-  /** Wall clock of one run, in milliseconds. */
-  timeout_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: TIMEOUT_MS_MAX })),
-  /** Memory of one run, in MiB. */
-  memory_mb: Type.Optional(Type.Integer({ minimum: 64, maximum: 2_048 })),
-  /** JSON Schemas (draft 2020-12) of the event and of the result. */
+  timeout_ms: Type.Optional(
+    whole(1, TIMEOUT_MS_MAX, `Wall clock of one run, in milliseconds; ${TIMEOUT_MS_DEFAULT} else.`),
+  ),
+  memory_mb: Type.Optional(
+    whole(64, 2_048, `Memory of one run, in MiB; ${MEMORY_MB_DEFAULT} else.`),
+  ),
   schema: Type.Optional(
     Type.Object(
       { params: Type.Optional(UserSchema), result: Type.Optional(UserSchema) },
-      { additionalProperties: false },
+      { ...closed, description: 'JSON Schemas of the event and of the result.' },
     ),
   ),
-  /** When it runs by itself. */
   schedule: Type.Optional(Schedule),
   retry: Type.Optional(RetryPolicy),
-  /** Runs at once, over all executors and whoever asks for them. */
-  concurrency: Type.Optional(Type.Integer({ minimum: 1, maximum: CONCURRENCY_MAX })),
-  /** Seconds that a job may wait before its first run. */
-  max_queue_age: Type.Optional(Type.Integer({ minimum: 1, maximum: QUEUE_AGE_MAX_S })),
-  /** Accepted jobs that have not ended. */
-  max_queue_depth: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
-  examples: Type.Optional(Type.Array(Type.Unknown(), { maxItems: 32 })),
-  /** Environment variables of the function's process. */
+  concurrency: Type.Optional(
+    whole(1, CONCURRENCY_MAX, 'Runs at once, over all executors and whoever asks for them.'),
+  ),
+  max_queue_age: Type.Optional(
+    whole(1, QUEUE_AGE_MAX_S, 'Seconds that a job may wait before its first run.'),
+  ),
+  max_queue_depth: Type.Optional(whole(1, 1_000_000, 'Accepted jobs that have not ended.')),
+  examples: Type.Optional(
+    Type.Array(Type.Unknown(), { maxItems: 32, description: 'For people; they are not run.' }),
+  ),
   env: Type.Optional(
     Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' }), Type.String(), {
+      ...closed,
       maxProperties: 64,
-      additionalProperties: false,
+      description: "Environment variables of the function's process.",
     }),
   ),
 }

@@ -21,7 +21,8 @@ import {
 } from './message.ts'
 import { SessionOfJob } from './sessions.ts'
 
-export type JobStatus = 'pending' | 'running' | 'success' | 'failed'
+export const JOB_STATUSES = ['pending', 'running', 'success', 'failed'] as const
+export type JobStatus = (typeof JOB_STATUSES)[number]
 
 /** How often a run may be started before its job is failed. */
 export const ATTEMPTS_MAX = 3

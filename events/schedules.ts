@@ -12,17 +12,29 @@ export const LATE_MAX_MS = 3_600_000
 
 export const Schedule = Type.Object(
   {
-    /** Five fields, or six with seconds, or `@hourly` and its like. */
-    cron: Type.String({ minLength: 1, maxLength: 128 }),
-    /** A name of the IANA time zone database. */
-    time_zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
-    /** What becomes of a tick while the job of the one before has not ended. */
-    overlap: Type.Optional(Type.Enum(['allow', 'skip'])),
-    /** What the function gets. */
-    event: Type.Optional(Type.Unknown()),
+    cron: Type.String({
+      ...{ minLength: 1, maxLength: 128 },
+      description: 'Five fields, or six with seconds, or `@hourly` and its like.',
+    }),
+    time_zone: Type.Optional(
+      Type.String({
+        ...{ minLength: 1, maxLength: 64 },
+        description: 'A name of the IANA time zone database.',
+      }),
+    ),
+    overlap: Type.Optional(
+      Type.Enum(['allow', 'skip'], {
+        description: 'What becomes of a tick while the job of the one before has not ended.',
+      }),
+    ),
+    event: Type.Optional(Type.Unknown({ description: 'What the function gets.' })),
     enabled: Type.Optional(Type.Boolean()),
   },
-  { additionalProperties: false },
+  {
+    additionalProperties: false,
+    title: 'ScheduleInput',
+    description: 'When the function runs by itself.',
+  },
 )
 export type Schedule = Static<typeof Schedule>
 

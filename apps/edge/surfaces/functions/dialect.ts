@@ -36,9 +36,10 @@ export const functionsDialect: Dialect = {
   },
 }
 
-export function success(
+/** `Data`: as the operation of the route documents it. */
+export function success<Data>(
   status: number,
-  data: unknown,
+  data: NoInfer<Data>,
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   return { status, body: JSON.stringify({ success: true, data }), headers }

@@ -12,6 +12,7 @@ import { findWaiting } from '../../explain/waiting.ts'
 import type { Router } from '../../http/exchange.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
+import type { Explanation } from './job-schemas.ts'
 import { idOf, staleness } from './functions.ts'
 import { jobNotFound } from '../../jobs/job-commands.ts'
 
@@ -48,7 +49,7 @@ export function explainRoutes(router: Router, options: ExplainRoutesOptions): vo
     ])
     const definition = version.value?.definition
     const explanation = explanationOf({ row, definition, told, waiting, concurrency })
-    return success(200, explanation, staleness(fresh))
+    return success<Explanation>(200, explanation, staleness(fresh))
   })
 }
 

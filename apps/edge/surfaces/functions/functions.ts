@@ -29,6 +29,13 @@ import { requireUsable } from '../../http/event-schema.ts'
 import { validator } from '../../http/validate.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
+import type {
+  FunctionChanged,
+  FunctionList,
+  FunctionView,
+  MetricsView,
+  VersionList,
+} from './schemas.ts'
 import { requireUsableSchedule } from './schedules.ts'
 import { functionView, metricsView } from './views.ts'
 
@@ -50,7 +57,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
 
   router.on('GET /functions', async ({ principal: { owner } }) => {
     const { value, fresh } = await queries.ask((db) => listFunctions(db, owner))
-    return success(200, { functions: value.map(functionView) }, staleness(fresh))
+    return success<FunctionList>(200, { functions: value.map(functionView) }, staleness(fresh))
   })
 
   router.on('POST /functions', async ({ incoming, cause, effect, principal }) => {
@@ -69,7 +76,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
       await send<RegisterFunction>('function.register', data, cause)
     }
     const location = `/functions/${function_id}`
-    return success(201, { function_id, version: 1 }, { location })
+    return success<FunctionChanged>(201, { function_id, version: 1 }, { location })
   })
 
   router.on('GET /functions/:function_id', async (exchange) => {
@@ -82,7 +89,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
       },
       () => functionNotFound(id),
     )
-    return success(200, functionView(value), staleness(fresh))
+    return success<FunctionView>(200, functionView(value), staleness(fresh))
   })
 
   router.on('PUT /functions/:function_id', async (exchange) => {
@@ -98,7 +105,8 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
     requireMayRun(exchange.principal, changed)
     const data = { function_id, owner, changes }
     const updated = await send<UpdateFunction>('function.update', data, exchange.cause)
-    return success(200, { function_id, version: updated?.version })
+    if (updated === undefined) throw functionNotFound(function_id)
+    return success<FunctionChanged>(200, { function_id, version: updated.version })
   })
 
   router.on('DELETE /functions/:function_id', async (exchange) => {
@@ -118,7 +126,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
       },
       () => functionNotFound(id),
     )
-    return success(200, { versions: value.map(versionView) }, staleness(fresh))
+    return success<VersionList>(200, { versions: value.map(versionView) }, staleness(fresh))
   })
 
   router.on('GET /functions/:function_id/versions/:version', async (exchange) => {
@@ -132,7 +140,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
           field: 'version',
         }),
     )
-    return success(200, versionView(value), staleness(fresh))
+    return success<FunctionView>(200, versionView(value), staleness(fresh))
   })
 
   router.on('GET /functions/:function_id/metrics', async (exchange) => {
@@ -146,7 +154,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
       },
       () => functionNotFound(id),
     )
-    return success(200, metricsView(value), staleness(fresh))
+    return success<MetricsView>(200, metricsView(value), staleness(fresh))
   })
 }
 

@@ -4,7 +4,7 @@
  */
 import { functionNotFound } from '#domain/function.ts'
 import { Problem } from '#domain/problem.ts'
-import type { JobStatus } from '#events/jobs.ts'
+import { JOB_STATUSES, type JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
 import { requireExecute } from '../../access/principal.ts'
@@ -21,13 +21,13 @@ import type { Invocations } from '../../jobs/invocations.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
 import { idOf, staleness } from './functions.ts'
-import { acceptedJobView, endedJobView, jobView } from './views.ts'
+import type { AcceptedJob, EndedJob, JobDetails, JobLogs, JobPage } from './job-schemas.ts'
+import { acceptedJobView, endedJobView, jobDetails, jobView } from './views.ts'
 
-const PER_PAGE_MAX = 100
-const PAGE_MAX = 1_000_000
+export const PER_PAGE_MAX = 100
+export const PAGE_MAX = 1_000_000
 /** An offset costs what it skips; a cursor does not. */
 const OFFSET_ROWS_MAX = 10_000
-const STATUSES: readonly JobStatus[] = ['pending', 'running', 'success', 'failed']
 
 export interface JobRoutesOptions {
   readonly definitions: Definitions
@@ -65,10 +65,11 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     const invoked = begun ?? (await invoke())
     const applied = preferenceApplied(wanted)
     const preference = applied === undefined ? undefined : { 'preference-applied': applied }
-    if (invoked.kind === 'ended') return success(200, endedJobView(invoked.end), preference)
+    if (invoked.kind === 'ended')
+      return success<EndedJob>(200, endedJobView(invoked.end), preference)
     const { job } = invoked
     const location = `/jobs/${job.job_id}`
-    return success(202, acceptedJobView(job), { location, ...preference })
+    return success<AcceptedJob>(202, acceptedJobView(job), { location, ...preference })
   })
 
   router.on('GET /jobs/:id', async (exchange) => {
@@ -78,14 +79,14 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
       (db) => findJob(db, owner, id),
       () => jobNotFound(id),
     )
-    return success(200, { ...jobView(value), input: value.input }, staleness(fresh))
+    return success<JobDetails>(200, jobDetails(value), staleness(fresh))
   })
 
   router.on('POST /jobs/:id/cancel', async (exchange) => {
     const { owner } = exchange.principal
     const id = idOf(exchange, 'id')
     const job = await cancelJob(owner, id, exchange.cause)
-    return success(200, { ...jobView(job), input: job.input })
+    return success<JobDetails>(200, jobDetails(job))
   })
 
   router.on('GET /jobs/:id/logs', async (exchange) => {
@@ -96,7 +97,7 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
       () => jobNotFound(id),
     )
     const { logs, logs_truncated: truncated } = value
-    return success(200, { logs, truncated }, staleness(fresh))
+    return success<JobLogs>(200, { logs, truncated }, staleness(fresh))
   })
 
   router.on('GET /functions/:function_id/jobs', async (exchange) => {
@@ -126,7 +127,7 @@ export function jobRoutes(router: Router, options: JobRoutesOptions): void {
     const last = jobs.at(-1)
     const next = has_more && last !== undefined ? { next_before: last.id } : undefined
     const body = { jobs: jobs.map(jobView), page, per_page: perPage, has_more, ...next }
-    return success(200, body, staleness(fresh))
+    return success<JobPage>(200, body, staleness(fresh))
   })
 }
 
@@ -150,9 +151,9 @@ function beforeOf({ query }: Exchange): number | undefined {
 function statusOf({ query }: Exchange): JobStatus | undefined {
   const text = query('status')
   if (text === undefined) return undefined
-  const status = STATUSES.find((candidate) => candidate === text)
+  const status = JOB_STATUSES.find((candidate) => candidate === text)
   if (status !== undefined) return status
-  throw new Problem('INVALID_REQUEST', `status must be one of ${STATUSES.join(', ')}.`, {
+  throw new Problem('INVALID_REQUEST', `status must be one of ${JOB_STATUSES.join(', ')}.`, {
     field: 'status',
     given: text.slice(0, 64),
   })

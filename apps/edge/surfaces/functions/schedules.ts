@@ -4,6 +4,7 @@ import { Problem } from '#domain/problem.ts'
 import type { NullableChanges } from '#events/functions.ts'
 import { SCHEDULE_DEFAULTS, type Schedule } from '#events/schedules.ts'
 import { eventValidator } from '../../http/event-schema.ts'
+import type { ScheduleView } from './schemas.ts'
 
 /**
  * Throws a `Problem` for a schedule that cannot be kept: nobody would be there to be told later that
@@ -28,7 +29,7 @@ export function requireUsableSchedule({
 }
 
 /** With its defaults, and when it runs next; null: it has none. */
-export function scheduleView(schedule: Schedule | undefined, nowMs: number) {
+export function scheduleView(schedule: Schedule | undefined, nowMs: number): ScheduleView | null {
   if (schedule === undefined) return null
   const whole = { ...SCHEDULE_DEFAULTS, ...schedule }
   const { cron, time_zone, overlap, event, enabled } = whole

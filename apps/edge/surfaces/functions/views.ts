@@ -6,9 +6,11 @@ import type { Definition } from '#events/functions.ts'
 import type { JobStatus } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
-import type { JobSummary } from '#projections/job-queries.ts'
+import type { JobRow, JobSummary } from '#projections/job-queries.ts'
 import { scheduleView } from './schedules.ts'
-import type { AcceptedJob } from '../../jobs/invoked.ts'
+import type { AcceptedJob as Accepted } from '../../jobs/invoked.ts'
+import type { AcceptedJob, EndedJob, JobDetails, JobView } from './job-schemas.ts'
+import type { FunctionView, MetricsView } from './schemas.ts'
 
 const BYTES_PER_MB = 1024 ** 2
 
@@ -20,7 +22,7 @@ export interface VersionOfFunction {
   readonly updated_at: string
 }
 
-export function functionView(row: VersionOfFunction) {
+export function functionView(row: VersionOfFunction): FunctionView {
   const { id, version, definition, created_at, updated_at } = row
   const { name, runtime, code, execution_type, ...rest } = definition
   const document = { id, name, runtime, code, execution_type, created_at, updated_at }
@@ -34,11 +36,11 @@ export function functionView(row: VersionOfFunction) {
   }
 }
 
-export function jobView(row: JobSummary) {
+export function jobView(row: JobSummary): JobView {
   const { id, function_id, status, result, accepted_at: timestamp, duration_ms: duration } = row
   const { function_version, runtime, attempt, error, cancelled, retry_at } = row
   const { started_at, finished_at, run_at, scheduled_for, session_id, cached_from } = row
-  const trigger = scheduled_for === null ? 'invoke' : 'schedule'
+  const trigger: JobView['trigger'] = scheduled_for === null ? 'invoke' : 'schedule'
   const document = { id, function_id, status, result, timestamp, duration }
   const run = { attempt, error, cancelled, retry_at, started_at, finished_at }
   const asked = {
@@ -52,8 +54,12 @@ export function jobView(row: JobSummary) {
   return { ...document, function_version, runtime, ...run, ...asked }
 }
 
+export function jobDetails(row: JobRow): JobDetails {
+  return { ...jobView(row), input: row.input }
+}
+
 /** A job that the caller has just waited for. */
-export function endedJobView(end: JobReplyEnd) {
+export function endedJobView(end: JobReplyEnd): EndedJob {
   const { job_id: id, function_id, accepted_at: timestamp, duration_ms: duration } = end
   const { result = null, error = null, function_version, attempt, finished_at } = end
   const status: JobStatus = end.error === undefined ? 'success' : 'failed'
@@ -62,7 +68,7 @@ export function endedJobView(end: JobReplyEnd) {
   return { ...document, function_version, attempt, error, cancelled, finished_at }
 }
 
-export function acceptedJobView(job: AcceptedJob) {
+export function acceptedJobView(job: Accepted): AcceptedJob {
   const { job_id: id, function_id, accepted_at: timestamp, function_version, run_at } = job
   const { queue_position, expected_start } = job
   const status: JobStatus = 'pending'
@@ -72,7 +78,7 @@ export function acceptedJobView(job: AcceptedJob) {
 }
 
 /** In the document's units: `120ms`, `70%`, `256MB`. */
-export function metricsView(metrics: FunctionMetrics) {
+export function metricsView(metrics: FunctionMetrics): MetricsView {
   const { total, successful, failed, cancelled, success_rate } = metrics
   return {
     invocations: { total, successful, failed, cancelled },
