@@ -4,8 +4,13 @@
  */
 import type { RouteName } from '../access/routes.ts'
 import type { PlainRoute } from '../operations/routes.ts'
+import { jobOperations } from '../surfaces/functions/job-operations.ts'
+import { functionOperations } from '../surfaces/functions/operations.ts'
 import type { Operation } from './operation.ts'
 
 export type DocumentedRoute = RouteName | PlainRoute
 
-export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {}
+export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {
+  ...functionOperations,
+  ...jobOperations,
+}

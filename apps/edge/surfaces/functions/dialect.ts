@@ -10,9 +10,9 @@ const Refusal = Type.Object(
   {
     success: Type.Literal(false),
     error: Type.Object({
-      code: Type.String(),
+      code: Type.String({ description: 'Stable, for programs.' }),
       message: Type.String(),
-      details: Type.Object({ request_id: Type.String() }),
+      details: Type.Object({ request_id: Type.String() }, { additionalProperties: true }),
     }),
   },
   { title: 'FunctionRefusal' },

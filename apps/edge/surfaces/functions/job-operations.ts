@@ -14,8 +14,9 @@ import {
   JobLogs,
   JobPage,
   JobStatus,
+  PAGE_MAX,
+  PER_PAGE_MAX,
 } from './job-schemas.ts'
-import { PAGE_MAX, PER_PAGE_MAX } from './jobs.ts'
 import { functionId, told } from './operations.ts'
 
 const tag = 'jobs'

@@ -7,6 +7,9 @@ import { FunctionInput, Runtime } from '#events/functions.ts'
 import { JOB_ERROR_CODES, JOB_STATUSES } from '#events/jobs.ts'
 import { Count, Id, List, Nullable, Time } from '../../http/shapes.ts'
 
+export const PER_PAGE_MAX = 100
+export const PAGE_MAX = 1_000_000
+
 export const JobStatus = Type.Enum([...JOB_STATUSES])
 
 const JobError = Type.Object(

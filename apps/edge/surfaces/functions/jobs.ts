@@ -21,11 +21,17 @@ import type { Invocations } from '../../jobs/invocations.ts'
 import type { Queries } from '../../queries.ts'
 import { success } from './dialect.ts'
 import { idOf, staleness } from './functions.ts'
-import type { AcceptedJob, EndedJob, JobDetails, JobLogs, JobPage } from './job-schemas.ts'
+import {
+  PAGE_MAX,
+  PER_PAGE_MAX,
+  type AcceptedJob,
+  type EndedJob,
+  type JobDetails,
+  type JobLogs,
+  type JobPage,
+} from './job-schemas.ts'
 import { acceptedJobView, endedJobView, jobDetails, jobView } from './views.ts'
 
-export const PER_PAGE_MAX = 100
-export const PAGE_MAX = 1_000_000
 /** An offset costs what it skips; a cursor does not. */
 const OFFSET_ROWS_MAX = 10_000
 

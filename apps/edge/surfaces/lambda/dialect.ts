@@ -55,7 +55,7 @@ const Refusal = Type.Object(
     error: Type.Object({
       code: Type.Enum([...DOCUMENT_CODES]),
       message: Type.String(),
-      details: Type.Object({}),
+      details: Type.Object({}, { additionalProperties: true }),
     }),
   },
   { title: 'LambdaRefusal' },
