@@ -15,17 +15,30 @@ export const SESSION_LASTS_MS = 2 * 60 * 60 * 1_000
 /** As JSON text: it travels with every execution. */
 export const CONTEXT_BYTES_MAX = 64 * 1024
 
-/** The `context` of an initialization; further members of it reach the function too. */
-export const ContextInput = Type.Object({
-  environment: Type.Optional(Type.String()),
-  user_id: Type.Optional(Type.String()),
-  /** Wall clock of one execution, in milliseconds; the function's own counts for nothing here. */
-  timeout_ms: Type.Optional(
-    Type.Integer({ minimum: 1, maximum: TIMEOUT_MS_MAX, default: TIMEOUT_MS_DEFAULT }),
-  ),
-  /** One process for the whole session, which nobody else uses. */
-  retain_session: Type.Optional(Type.Boolean({ default: false })),
-})
+export const ContextInput = Type.Object(
+  {
+    environment: Type.Optional(Type.String()),
+    user_id: Type.Optional(Type.String()),
+    timeout_ms: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 1, maximum: TIMEOUT_MS_MAX, default: TIMEOUT_MS_DEFAULT },
+        description:
+          "Wall clock of one execution, in milliseconds; the function's own counts for nothing here.",
+      }),
+    ),
+    retain_session: Type.Optional(
+      Type.Boolean({
+        default: false,
+        description: 'One process for the whole session, which nobody else uses.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: true,
+    title: 'SessionContext',
+    description: 'What it holds beside these reaches the function too.',
+  },
+)
 export type ContextInput = Static<typeof ContextInput>
 
 /** With nothing left open. */

@@ -6,6 +6,7 @@ import type { RouteName } from '../access/routes.ts'
 import type { PlainRoute } from '../operations/routes.ts'
 import { jobOperations } from '../surfaces/functions/job-operations.ts'
 import { functionOperations } from '../surfaces/functions/operations.ts'
+import { lambdaOperations } from '../surfaces/lambda/operations.ts'
 import type { Operation } from './operation.ts'
 
 export type DocumentedRoute = RouteName | PlainRoute
@@ -13,4 +14,5 @@ export type DocumentedRoute = RouteName | PlainRoute
 export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {
   ...functionOperations,
   ...jobOperations,
+  ...lambdaOperations,
 }

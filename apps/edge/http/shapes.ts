@@ -3,6 +3,7 @@
  * PascalCase is a component of the API's document.
  */
 import Type, { type TSchema } from 'typebox'
+import type { Parameter } from '../documents/operation.ts'
 
 /** ISO 8601 in UTC, to the millisecond. */
 export const Time = (description?: string) =>
@@ -20,5 +21,13 @@ export const Nullable = <Shape extends TSchema>(shape: Shape, description?: stri
 
 export const List = <Shape extends TSchema>(shape: Shape, description?: string) =>
   Type.Immutable(Type.Array(shape, told(description)))
+
+/** On whatever is read from the read models. */
+export const STALE: Readonly<Record<string, Parameter>> = {
+  'Sluice-Stale': {
+    schema: Type.Literal('true'),
+    description: 'What was written in the last moments may be missing from this answer.',
+  },
+}
 
 const told = (description: string | undefined) => (description === undefined ? {} : { description })

@@ -5,7 +5,7 @@
 import Type, { type TSchema } from 'typebox'
 import type { RouteName } from '../../access/routes.ts'
 import type { Operation, Parameter, Told } from '../../documents/operation.ts'
-import { Id } from '../../http/shapes.ts'
+import { Id, STALE } from '../../http/shapes.ts'
 import {
   FunctionBody,
   FunctionChanged,
@@ -44,14 +44,6 @@ const WHOLE = {
 }
 
 export const functionId: Parameter = { schema: Id('The function.'), required: true }
-
-/** On whatever is read from the read models. */
-export const STALE: Readonly<Record<string, Parameter>> = {
-  'Sluice-Stale': {
-    schema: Type.Literal('true'),
-    description: 'What was written in the last moments may be missing from this answer.',
-  },
-}
 
 /** An answer of this API: `data` in its envelope. */
 export function told(

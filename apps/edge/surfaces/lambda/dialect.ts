@@ -75,7 +75,11 @@ export const lambdaDialect: Dialect = {
   },
 }
 
-export function answered(body: unknown, headers: Readonly<Record<string, string>> = {}): Answer {
+/** `Body`: as the operation of the route documents it. */
+export function answered<Body>(
+  body: NoInfer<Body>,
+  headers: Readonly<Record<string, string>> = {},
+): Answer {
   return { status: 200, body: JSON.stringify(body), headers }
 }
 

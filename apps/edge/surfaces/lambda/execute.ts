@@ -15,6 +15,7 @@ import { parseJson, readOptionalText } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'
 import type { Sessions } from '../../knowledge/sessions.ts'
 import { answered } from './dialect.ts'
+import type { Executed } from './schemas.ts'
 
 export interface ExecuteRouteOptions {
   readonly agreement: Agreement
@@ -43,7 +44,14 @@ export function executeRoute(router: Router, options: ExecuteRouteOptions): void
     if ('error' in outcome) throw failed(outcome.error, job_id)
     const { session_id: request_id, language_title } = session
     const { execution_time, result } = outcome
-    return answered({ request_id, language_title, execution_time, cached, result, job_id })
+    return answered<Executed>({
+      request_id,
+      language_title,
+      execution_time,
+      cached,
+      result,
+      job_id,
+    })
   })
 }
 

@@ -8,10 +8,14 @@ import type { Router } from '../../http/exchange.ts'
 import { wholeNumber } from '../../http/page.ts'
 import { answered, seconds } from './dialect.ts'
 import { functionOfTitle, languageTitle, titleNotFound } from './language-title.ts'
-
-const PER_PAGE_DEFAULT = 20
-const PER_PAGE_MAX = 100
-const PAGE_MAX = 1_000_000
+import {
+  PAGE_MAX,
+  PER_PAGE_DEFAULT,
+  PER_PAGE_MAX,
+  type ScriptDetails,
+  type ScriptPage,
+  type ScriptView,
+} from './schemas.ts'
 
 export interface ScriptRoutesOptions {
   readonly definitions: Definitions
@@ -33,7 +37,7 @@ export function scriptRoutes(
     )
     all.sort((a, b) => a.function_id - b.function_id)
     const functions = all.slice((page - 1) * perPage, page * perPage).map(scriptView)
-    return answered({ total: all.length, page, per_page: perPage, functions })
+    return answered<ScriptPage>({ total: all.length, page, per_page: perPage, functions })
   })
 
   router.on('GET /api/v1/functions/:language_title', ({ param, principal }) => {
@@ -44,11 +48,17 @@ export function scriptRoutes(
     const { schema = {}, examples = [] } = defined.definition
     // The schema of a script that has none allows everything.
     const { params = {}, result = {} } = schema
-    return answered({ ...scriptView(defined), schema: { params, result }, examples })
+    return answered<ScriptDetails>({ ...scriptView(defined), schema: { params, result }, examples })
   })
 }
 
-function scriptView({ definition, function_id, version, created_at, updated_at }: Defined) {
+function scriptView({
+  definition,
+  function_id,
+  version,
+  created_at,
+  updated_at,
+}: Defined): ScriptView {
   const { runtime: language, name: title, description = '' } = definition
   const language_title = languageTitle(definition)
   const document = { language, title, language_title, description }

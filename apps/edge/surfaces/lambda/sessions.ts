@@ -5,9 +5,8 @@
 import { Problem } from '#domain/problem.ts'
 import { TIMEOUT_MS_DEFAULT } from '#events/functions.ts'
 import type { Json } from '#events/json.ts'
-import { CONTEXT_BYTES_MAX, ContextInput, type SessionContext } from '#events/sessions.ts'
+import { CONTEXT_BYTES_MAX, type SessionContext } from '#events/sessions.ts'
 import { sessionExecutions } from '#projections/session-executions.ts'
-import Type, { type Static } from 'typebox'
 import { requireExecute } from '../../access/principal.ts'
 import type { Agreement } from '../../knowledge/agreement.ts'
 import type { Definitions } from '../../knowledge/definitions.ts'
@@ -20,9 +19,9 @@ import type { SessionCommands } from '../../sessions/session-commands.ts'
 import type { Sessions } from '../../knowledge/sessions.ts'
 import { answered, seconds } from './dialect.ts'
 import { functionOfHeader, languageTitle } from './language-title.ts'
+import { InitializeBody, type Initialized, type SessionView } from './schemas.ts'
 
-const Body = Type.Object({ context: Type.Optional(ContextInput) })
-const validBody = validator<Static<typeof Body>>(Body)
+const validBody = validator<InitializeBody>(InitializeBody)
 
 export interface SessionRoutesOptions {
   readonly definitions: Definitions
@@ -60,8 +59,8 @@ export function sessionRoutes(router: Router, options: SessionRoutesOptions): vo
         exchange,
         options,
       )
-      const document = { request_id: session_id, status: 'initialized' }
-      return answered({ ...document, expires_at: seconds(expires_at), language_title })
+      const document = { request_id: session_id, status: 'initialized' as const }
+      return answered<Initialized>({ ...document, expires_at: seconds(expires_at), language_title })
     } catch (error) {
       throw notInitialized(error)
     }
@@ -78,7 +77,7 @@ export function sessionRoutes(router: Router, options: SessionRoutesOptions): vo
     const document = {
       request_id,
       language_title,
-      status: execution_count === 0 ? 'initialized' : 'active',
+      status: execution_count === 0 ? ('initialized' as const) : ('active' as const),
       created_at: seconds(session.created_at),
       expires_at: seconds(session.expires_at),
       execution_count,
@@ -87,7 +86,7 @@ export function sessionRoutes(router: Router, options: SessionRoutesOptions): vo
     const { function_id, function_version } = session
     const { retain_session } = context
     const body = { ...document, function_id, function_version, retain_session }
-    return answered(body, fresh ? {} : { 'sluice-stale': 'true' })
+    return answered<SessionView>(body, fresh ? {} : { 'sluice-stale': 'true' })
   })
 
   router.on('DELETE /api/v1/sessions/:request_id', async ({ param, principal, cause }) => {
@@ -116,7 +115,7 @@ async function initialize(
   return await commands.initialize({ ...session, executor }, wishedId, exchange)
 }
 
-function contextOf({ context = {} }: Static<typeof Body>): SessionContext {
+function contextOf({ context = {} }: InitializeBody): SessionContext {
   const bytes = Buffer.byteLength(JSON.stringify(context))
   if (bytes > CONTEXT_BYTES_MAX) {
     const message = `context is larger than ${CONTEXT_BYTES_MAX} bytes.`
