@@ -35,7 +35,7 @@ export const ContextInput = Type.Object(
   },
   {
     additionalProperties: true,
-    title: 'SessionContext',
+    title: 'ContextInput',
     description: 'What it holds beside these reaches the function too.',
   },
 )

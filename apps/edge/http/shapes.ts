@@ -20,7 +20,7 @@ export const Nullable = <Shape extends TSchema>(shape: Shape, description?: stri
   Type.Union([shape, Type.Null()], told(description))
 
 export const List = <Shape extends TSchema>(shape: Shape, description?: string) =>
-  Type.Immutable(Type.Array(shape, told(description)))
+  Type.Array(shape, told(description))
 
 /** On whatever is read from the read models. */
 export const STALE: Readonly<Record<string, Parameter>> = {

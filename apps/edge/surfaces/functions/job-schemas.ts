@@ -4,7 +4,8 @@
  */
 import Type, { type Static } from 'typebox'
 import { FunctionInput, Runtime } from '#events/functions.ts'
-import { JOB_ERROR_CODES, JOB_STATUSES } from '#events/jobs.ts'
+import { JOB_STATUSES, JobError as FailedRun, JobLogLine } from '#events/jobs.ts'
+import type { DeepReadonly } from '#events/message.ts'
 import { Count, Id, List, Nullable, Time } from '../../http/shapes.ts'
 
 export const PER_PAGE_MAX = 100
@@ -12,17 +13,10 @@ export const PAGE_MAX = 1_000_000
 
 export const JobStatus = Type.Enum([...JOB_STATUSES])
 
-const JobError = Type.Object(
-  {
-    code: Type.Enum([...JOB_ERROR_CODES]),
-    message: Type.String(),
-    type: Type.Optional(Type.String({ description: 'What the code raised, in its own words.' })),
-    line: Type.Optional(Type.Integer({ description: 'In the code of the function, from 1.' })),
-    column: Type.Optional(Type.Integer({ description: 'From 1.' })),
-    stack: Type.Optional(Type.String({ description: "The code's own part of the stack." })),
-  },
-  { title: 'JobError', description: 'Why a run failed.' },
-)
+const JobError = Type.Object(FailedRun.properties, {
+  title: 'JobError',
+  description: 'Why a run failed.',
+})
 
 const document = {
   id: Id('The job.'),
@@ -61,13 +55,13 @@ export const JobView = Type.Object(listed, {
   title: 'Job',
   description: 'One accepted invocation, and what became of it.',
 })
-export type JobView = Static<typeof JobView>
+export type JobView = DeepReadonly<Static<typeof JobView>>
 
 export const JobDetails = Type.Object(
   { ...listed, input: Type.Unknown({ description: 'The event that the function gets.' }) },
   { title: 'JobDetails', description: 'A job with its event.' },
 )
-export type JobDetails = Static<typeof JobDetails>
+export type JobDetails = DeepReadonly<Static<typeof JobDetails>>
 
 export const JobPage = Type.Object(
   {
@@ -79,7 +73,7 @@ export const JobPage = Type.Object(
   },
   { title: 'JobPage' },
 )
-export type JobPage = Static<typeof JobPage>
+export type JobPage = DeepReadonly<Static<typeof JobPage>>
 
 export const EndedJob = Type.Object(
   {
@@ -89,7 +83,7 @@ export const EndedJob = Type.Object(
   },
   { title: 'EndedJob', description: 'A job that the caller has waited for.' },
 )
-export type EndedJob = Static<typeof EndedJob>
+export type EndedJob = DeepReadonly<Static<typeof EndedJob>>
 
 export const AcceptedJob = Type.Object(
   {
@@ -104,22 +98,16 @@ export const AcceptedJob = Type.Object(
   },
   { title: 'AcceptedJob', description: 'A job that is on disk, and will run.' },
 )
-export type AcceptedJob = Static<typeof AcceptedJob>
+export type AcceptedJob = DeepReadonly<Static<typeof AcceptedJob>>
 
 export const JobLogs = Type.Object(
   {
-    logs: List(
-      Type.Object({
-        stream: Type.Enum(['stdout', 'stderr']),
-        time: Time('When the line was read.'),
-        text: Type.String(),
-      }),
-    ),
+    logs: List(JobLogLine),
     truncated: Type.Boolean({ description: 'There was more than is kept.' }),
   },
   { title: 'JobLogs', description: 'What the run wrote; it is there once the job has ended.' },
 )
-export type JobLogs = Static<typeof JobLogs>
+export type JobLogs = DeepReadonly<Static<typeof JobLogs>>
 
 const Waiting = Type.Object({
   position: Nullable(Id(), 'From 1; null: an executor has it, or it is not in the queue.'),
@@ -165,4 +153,4 @@ export const Explanation = Type.Object(
   },
   { title: 'JobExplanation', description: 'Why a job waits, ran, failed, or came from the cache.' },
 )
-export type Explanation = Static<typeof Explanation>
+export type Explanation = DeepReadonly<Static<typeof Explanation>>

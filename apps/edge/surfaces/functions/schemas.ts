@@ -5,6 +5,7 @@
  */
 import Type, { type Static, type TSchema } from 'typebox'
 import { FunctionChanges, FunctionInput } from '#events/functions.ts'
+import type { DeepReadonly } from '#events/message.ts'
 import { Count, Id, List, Nullable, Time } from '../../http/shapes.ts'
 
 const { name, runtime, code, execution_type, ...optional } = Type.Required(FunctionInput).properties
@@ -39,7 +40,7 @@ export const ScheduleView = Type.Object(
   },
   { title: 'Schedule', description: 'A schedule with its defaults filled in.' },
 )
-export type ScheduleView = Static<typeof ScheduleView>
+export type ScheduleView = DeepReadonly<Static<typeof ScheduleView>>
 
 export const FunctionView = Type.Object(
   {
@@ -65,19 +66,19 @@ export const FunctionView = Type.Object(
   },
   { title: 'Function', description: 'A function as it is, or one of its versions as it was.' },
 )
-export type FunctionView = Static<typeof FunctionView>
+export type FunctionView = DeepReadonly<Static<typeof FunctionView>>
 
 export const FunctionList = Type.Object({ functions: List(FunctionView, 'Oldest first.') })
-export type FunctionList = Static<typeof FunctionList>
+export type FunctionList = DeepReadonly<Static<typeof FunctionList>>
 
 export const VersionList = Type.Object({ versions: List(FunctionView, 'Newest first.') })
-export type VersionList = Static<typeof VersionList>
+export type VersionList = DeepReadonly<Static<typeof VersionList>>
 
 export const FunctionChanged = Type.Object(
   { function_id: Id('The function.'), version: Id('Its newest version.') },
   { title: 'FunctionChanged' },
 )
-export type FunctionChanged = Static<typeof FunctionChanged>
+export type FunctionChanged = DeepReadonly<Static<typeof FunctionChanged>>
 
 /** In the document's units. */
 const inUnit = (unit: string, description: string) =>
@@ -98,4 +99,4 @@ export const MetricsView = Type.Object(
   },
   { title: 'FunctionMetrics', description: 'Zeros before the first run has ended.' },
 )
-export type MetricsView = Static<typeof MetricsView>
+export type MetricsView = DeepReadonly<Static<typeof MetricsView>>

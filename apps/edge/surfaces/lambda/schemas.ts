@@ -4,6 +4,7 @@
  */
 import Type, { type Static } from 'typebox'
 import { Runtime } from '#events/functions.ts'
+import type { DeepReadonly } from '#events/message.ts'
 import { ContextInput } from '#events/sessions.ts'
 import { FunctionView } from '../functions/schemas.ts'
 import { Count, Id, List, Nullable, Time } from '../../http/shapes.ts'
@@ -13,7 +14,7 @@ export const PER_PAGE_MAX = 100
 export const PAGE_MAX = 1_000_000
 
 export const InitializeBody = Type.Object({ context: Type.Optional(ContextInput) })
-export type InitializeBody = Static<typeof InitializeBody>
+export type InitializeBody = DeepReadonly<Static<typeof InitializeBody>>
 
 export const ExecuteBody = Type.Object({
   params: Type.Unknown({
@@ -36,7 +37,7 @@ export const Initialized = Type.Object(
   },
   { title: 'InitializedSession' },
 )
-export type Initialized = Static<typeof Initialized>
+export type Initialized = DeepReadonly<Static<typeof Initialized>>
 
 export const Executed = Type.Object(
   {
@@ -49,7 +50,7 @@ export const Executed = Type.Object(
   },
   { title: 'Execution' },
 )
-export type Executed = Static<typeof Executed>
+export type Executed = DeepReadonly<Static<typeof Executed>>
 
 export const SessionView = Type.Object(
   {
@@ -66,7 +67,7 @@ export const SessionView = Type.Object(
   },
   { title: 'Session' },
 )
-export type SessionView = Static<typeof SessionView>
+export type SessionView = DeepReadonly<Static<typeof SessionView>>
 
 const script = {
   language: Runtime,
@@ -80,7 +81,7 @@ const script = {
 }
 
 export const ScriptView = Type.Object(script, { title: 'Script' })
-export type ScriptView = Static<typeof ScriptView>
+export type ScriptView = DeepReadonly<Static<typeof ScriptView>>
 
 export const ScriptPage = Type.Object(
   {
@@ -91,7 +92,7 @@ export const ScriptPage = Type.Object(
   },
   { title: 'ScriptPage' },
 )
-export type ScriptPage = Static<typeof ScriptPage>
+export type ScriptPage = DeepReadonly<Static<typeof ScriptPage>>
 
 const Schema = Type.Unknown({ description: 'A JSON Schema; one that allows everything is empty.' })
 
@@ -103,4 +104,4 @@ export const ScriptDetails = Type.Object(
   },
   { title: 'ScriptDetails' },
 )
-export type ScriptDetails = Static<typeof ScriptDetails>
+export type ScriptDetails = DeepReadonly<Static<typeof ScriptDetails>>
