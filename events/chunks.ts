@@ -24,14 +24,34 @@ export interface AnalysisOptions {
   readonly similarity_threshold: number
   /** What the embedding model reads of a chunk; it never sees the tokens beyond. */
   readonly max_embedding_tokens?: number
+  /** How much each side counts in the overall score; 0: not at all. */
+  readonly weights: Weights
+  /** Where a score is worth a suggestion: quality and size below it, redundancy above it. */
+  readonly thresholds: Thresholds
+  readonly target_tokens: TargetTokens
+  /** So many tokens in a row are compared as one; from 2 on, their order counts. */
+  readonly shingle_size: number
+  /** What a chunk shares with its neighbour because a sliding window has cut both. */
+  readonly ignore_adjacent_overlap: boolean
 }
 
+export type Weights = Readonly<Record<'quality' | 'redundancy' | 'size' | 'similarity', number>>
+export type Thresholds = Readonly<Record<'quality' | 'redundancy' | 'size', number>>
+/** A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none. */
+export type TargetTokens = Readonly<Record<'min' | 'low' | 'high' | 'max', number>>
+
+/** What a call leaves out. */
 export const ANALYSIS_OPTIONS: AnalysisOptions = {
   check_quality: true,
   check_redundancy: true,
   check_size: true,
   check_similarity: true,
   similarity_threshold: 0.85,
+  weights: { quality: 0.4, redundancy: 0.3, size: 0.2, similarity: 0.1 },
+  thresholds: { quality: 0.6, redundancy: 0.5, size: 0.5 },
+  target_tokens: { min: 0, low: 64, high: 400, max: 2_048 },
+  shingle_size: 1,
+  ignore_adjacent_overlap: false,
 }
 
 /** Each from 0 to 1. Of redundancy and similarity less is better, of the others more. */
@@ -141,6 +161,8 @@ export interface AnalysedChunk {
 }
 
 export interface CompletedAnalysis extends AnalysisData {
+  /** Of the formulas and of what no option sets (`domain/chunks/options.ts`). */
+  readonly profile_version: string
   readonly chunks: readonly AnalysedChunk[]
   readonly clusters: readonly Cluster[]
   /** Similarities below it are told as 0. */

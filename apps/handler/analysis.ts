@@ -1,6 +1,7 @@
 /** An analysis as it is recorded: what the domain found, with ids that stay. */
 import { createHash } from 'node:crypto'
 import { analyse } from '#domain/chunks/analysis.ts'
+import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
 import type {
   CompletedAnalysis,
@@ -12,10 +13,12 @@ import type {
 export type AnalysisRequest = Omit<RunAnalysis['data'], 'deadline'>
 
 export function completedAnalysis(request: AnalysisRequest, created_at: string): CompletedAnalysis {
-  const { analysis_id, owner, kind, name, options, chunks } = request
+  const { analysis_id, owner, kind, name, chunks } = request
+  // An edge of before asks with fewer.
+  const options = optionsInForce(request.options)
   const { chunks: analysed, ...whole } = analyse(chunks, options)
   return {
-    ...{ analysis_id, owner, kind, name, options, created_at },
+    ...{ analysis_id, owner, kind, name, options, profile_version: PROFILE_VERSION, created_at },
     ...whole,
     chunks: analysed.map(({ metrics, findings, tokens }, i) => {
       const { chunk_id } = metrics
@@ -62,6 +65,10 @@ export function answeringEach(analysis: CompletedAnalysis): CompletedAnalysis {
   return { ...analysis, chunks }
 }
 
+/**
+ * Neither the options nor the profile are in it: whoever ignores a suggestion has decided about this
+ * content, and does not want it back for a threshold moved or a formula mended.
+ */
 function optimizationId(
   owner: string,
   chunkId: string,

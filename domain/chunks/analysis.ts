@@ -21,13 +21,15 @@ import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
 import { findRedundancy, type Redundant, type Text } from './redundancy.ts'
+import { shingled } from './shingles.ts'
 import { rounded } from './similarity.ts'
 import { sizeScore } from './size.ts'
-import { splitPlan } from './split-plan.ts'
+import { PART_MIN, splitPlan } from './split-plan.ts'
 import { findingsOf } from './suggestions.ts'
 import { estimateTokens } from './token-estimate.ts'
 import { tokenize, Vocabulary } from './tokens.ts'
 import { findTwins, relatedBy, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
+import { placesOf } from './windows.ts'
 
 export interface Analysed {
   readonly metrics: Metrics
@@ -63,14 +65,12 @@ export function analyse(
     const quality = qualityOf(chunk.content, tokens, ids)
     return { chunk, tokens, ids, quality, estimate: estimateTokens(chunk.content) }
   })
-  const twins = findTwins(
-    options.check_similarity ? texts.map(({ ids }) => new Int32Array(new Set(ids))) : [],
-    vocabulary.size,
-    options.similarity_threshold,
-    budget,
-  )
-  const redundancy = options.check_redundancy ? findRedundancy(texts) : []
-  const merges = options.check_size ? mergesById(texts) : new Map<string, Merge>()
+  const compared = options.check_similarity ? texts.map(({ ids }) => ids) : []
+  const { sets, vocabulary: size } = shingled(compared, vocabulary.size, options.shingle_size)
+  const twins = findTwins(sets, size, options.similarity_threshold, budget)
+  const places = options.ignore_adjacent_overlap ? placesOf(chunks) : undefined
+  const redundancy = options.check_redundancy ? findRedundancy(texts, places) : []
+  const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
   const context = { twins, redundancy, merges, options, idOf, related }
@@ -100,7 +100,7 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
   const scores: Scores = {
     quality: quality.score,
     redundancy: redundant?.score ?? 0,
-    size: sizeScore(estimate),
+    size: sizeScore(estimate, options.target_tokens),
     similarity: twins.nearest[index] ?? 0,
   }
   const merge = merges.get(chunk_id)
@@ -110,7 +110,7 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
       merge: merge && { action: 'merge', ...merge },
       twins: () => context.related(index),
       sharers: () => sharersOf(redundant, idOf),
-      split: () => splitOf(chunk),
+      split: () => splitOf(chunk, options),
       trim: () => trimOf(redundant, idOf),
     },
     options,
@@ -129,9 +129,12 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
 }
 
 /** A merge is told with each of its chunks. */
-function mergesById(texts: readonly Read[]): ReadonlyMap<string, Merge> {
+function mergesById(
+  texts: readonly Read[],
+  { target_tokens }: AnalysisOptions,
+): ReadonlyMap<string, Merge> {
   const mergeable = texts.map(({ chunk, estimate }) => ({ ...chunk, tokens: estimate }))
-  const merges = mergePlans(mergeable)
+  const merges = mergePlans(mergeable, target_tokens)
   return new Map(merges.flatMap((merge) => merge.chunk_ids.map((id) => [id, merge] as const)))
 }
 
@@ -140,8 +143,13 @@ function sharersOf(redundant: Redundant | undefined, idOf: (index: number) => st
   return { ids: sharers.slice(0, RELATED_MAX).map(idOf), total: sharers.length }
 }
 
-function splitOf({ content }: Chunk): Extract<Plan, { action: 'split' }> | undefined {
-  const parts = splitPlan(content)
+/** No part is too large for the model either, as far as it reads anything worth a part. */
+function splitOf(
+  { content }: Chunk,
+  { target_tokens: { low, high }, max_embedding_tokens: limit = high }: AnalysisOptions,
+): Extract<Plan, { action: 'split' }> | undefined {
+  const most = Math.max(PART_MIN, Math.min(high, limit))
+  const parts = splitPlan(content, { low: Math.min(low, most), high: most })
   return parts.length > 1 ? { action: 'split', parts } : undefined
 }
 

@@ -13,18 +13,18 @@ const PROBES_MAX = 64
 export interface Grams {
   /** Per place in `tokens`: where the row of tokens that begins there stood first; −1: none begins. */
   readonly firstAt: Int32Array
-  /** Per first place: the row stands in another text too. */
+  /** Per first place: the row stands elsewhere too. */
   readonly isShared: Uint8Array
   /** Per place: another one where the same row begins, or −1 after the last. Starts at the first. */
   readonly nextAt: Int32Array
 }
 
-/** `offsets[i] … offsets[i + 1]` are text i's tokens. */
+/** `offsets[i] … offsets[i + 1]` are text i's tokens; `isElsewhere` compares two places of a row. */
 export function findGrams(
   tokens: Int32Array,
   offsets: Int32Array,
   n: number,
-  textOf: (at: number) => number,
+  isElsewhere: (first: number, at: number) => boolean,
 ): Grams {
   const { length } = tokens
   const slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, length * 1.5)))).fill(-1)
@@ -46,7 +46,7 @@ export function findGrams(
         firstAt[at] = first
         nextAt[at] = nextAt[first] as number
         nextAt[first] = at
-        if (textOf(first) !== text) isShared[first] = 1
+        if (isElsewhere(first, at)) isShared[first] = 1
         break
       }
     }

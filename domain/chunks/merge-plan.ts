@@ -4,10 +4,9 @@
  *
  * Invariant: neighbours only, in their order, of one source; a heading goes with what follows it.
  */
-import type { Chunk } from '#events/chunks.ts'
+import type { Chunk, TargetTokens } from '#events/chunks.ts'
 import { endsOpen, isHeading } from './boundaries.ts'
 import { HAN, kindOf } from './script.ts'
-import { TOKENS_HIGH, TOKENS_LOW } from './size.ts'
 
 export interface Mergeable extends Chunk {
   readonly tokens: number
@@ -19,13 +18,17 @@ export interface Merge {
   readonly joiner: string
 }
 
-export function mergePlans(chunks: readonly Mergeable[]): readonly Merge[] {
+export function mergePlans(
+  chunks: readonly Mergeable[],
+  target: Pick<TargetTokens, 'low' | 'high'>,
+): readonly Merge[] {
   const groups: Mergeable[][] = []
   for (const chunk of chunks) {
     const group = groups.at(-1)
     const last = group?.at(-1)
-    if (group !== undefined && last !== undefined && belongs(group, last, chunk)) group.push(chunk)
-    else groups.push([chunk])
+    if (group !== undefined && last !== undefined && belongs(group, last, chunk, target)) {
+      group.push(chunk)
+    } else groups.push([chunk])
   }
   return groups
     .filter((group) => group.length > 1)
@@ -35,15 +38,20 @@ export function mergePlans(chunks: readonly Mergeable[]): readonly Merge[] {
     }))
 }
 
-function belongs(group: readonly Mergeable[], last: Mergeable, next: Mergeable): boolean {
+function belongs(
+  group: readonly Mergeable[],
+  last: Mergeable,
+  next: Mergeable,
+  { low, high }: Pick<TargetTokens, 'low' | 'high'>,
+): boolean {
   const size = tokensOf(group)
-  if (size + next.tokens > TOKENS_HIGH || next.tokens === 0 || last.tokens === 0) return false
+  if (size + next.tokens > high || next.tokens === 0 || last.tokens === 0) return false
   if (last.metadata?.['source_file'] !== next.metadata?.['source_file']) return false
   // A copy is to be removed, not to be said twice in one chunk.
   if (group.some(({ content }) => content === next.content)) return false
   if (isHeading(last.content)) return true
   if (isHeading(next.content)) return false
-  return size < TOKENS_LOW || next.tokens < TOKENS_LOW || isBroken(last, next)
+  return size < low || next.tokens < low || isBroken(last, next)
 }
 
 const tokensOf = (group: readonly Mergeable[]) => group.reduce((sum, { tokens }) => sum + tokens, 0)

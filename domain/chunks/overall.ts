@@ -2,10 +2,13 @@
  * overall_score: how well a chunk will do, and no better than its worst side lets it.
  *
  *   g = (quality, 1 − redundancy, size, 1 − similarity)
- *   overall = (7 · (.4·g1 + .3·g2 + .2·g3 + .1·g4) + 9 · min(g)) / 16
+ *   overall = (7 · (w1·g1 + w2·g2 + w3·g3 + w4·g4) / Σw + 9 · min(g)) / 16
+ *
+ * with the weights .4, .3, .2 and .1 unless the call says otherwise.
  *
  * Range 0 … 1, more is better, rises with each part; all parts perfect: 1; blank: 0. What is not
- * checked drops out of the sum, whose weights are scaled up, and out of the minimum.
+ * checked or weighs nothing drops out of the sum, whose other weights are scaled up, and out of the
+ * minimum.
  * Source: the weights of the document's sibling on algorithms, and the document's own example
  * (.55, .2, .8, .1 → .62), which this formula gives exactly.
  */
@@ -18,25 +21,26 @@ export interface Scores {
   readonly similarity: number
 }
 
-type Checks = Pick<
+type Sides = Pick<
   AnalysisOptions,
-  'check_quality' | 'check_redundancy' | 'check_size' | 'check_similarity'
+  'check_quality' | 'check_redundancy' | 'check_size' | 'check_similarity' | 'weights'
 >
 
 const SUM_SHARE = 7 / 16
 
-export function overallScore(scores: Scores, checks: Checks): number {
+export function overallScore(scores: Scores, options: Sides): number {
+  const { weights: w } = options
   const sides: readonly (readonly [checked: boolean, weight: number, goodness: number])[] = [
-    [checks.check_quality, 0.4, scores.quality],
-    [checks.check_redundancy, 0.3, 1 - scores.redundancy],
-    [checks.check_size, 0.2, scores.size],
-    [checks.check_similarity, 0.1, 1 - scores.similarity],
+    [options.check_quality, w.quality, scores.quality],
+    [options.check_redundancy, w.redundancy, 1 - scores.redundancy],
+    [options.check_size, w.size, scores.size],
+    [options.check_similarity, w.similarity, 1 - scores.similarity],
   ]
   let weights = 0
   let sum = 0
   let worst = 1
   for (const [checked, weight, goodness] of sides) {
-    if (!checked) continue
+    if (!checked || weight === 0) continue
     weights += weight
     sum += weight * goodness
     worst = Math.min(worst, goodness)

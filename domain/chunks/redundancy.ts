@@ -3,7 +3,8 @@
  *
  *   the share of its tokens that lie in the second or a later occurrence of a row of 3 tokens within
  *   the chunk, or in a row of 8 tokens that another chunk has too. A chunk of fewer than 8 tokens
- *   that another one equals is all redundant.
+ *   that another one equals is all redundant. What neighbours share because a sliding window has
+ *   cut them can be left out (`ignore_adjacent_overlap`, `windows.ts`).
  *
  * Range 0 … 1, less is better; a union, so nothing counts twice. An overlap of a fifth scores .2.
  * Source: the duplicate n-gram shares of Gopher (Rae et al. 2021), as coverage.
@@ -32,7 +33,11 @@ export interface Text {
   readonly ids: Int32Array
 }
 
-export function findRedundancy(texts: readonly Text[]): readonly Redundant[] {
+/** `places`: where each text lay in the one that it was cut from; what lies there is not said twice. */
+export function findRedundancy(
+  texts: readonly Text[],
+  places?: Float64Array,
+): readonly Redundant[] {
   const offsets = new Int32Array(texts.length + 1)
   texts.forEach(({ ids }, i) => {
     offsets[i + 1] = (offsets[i] as number) + ids.length
@@ -43,12 +48,25 @@ export function findRedundancy(texts: readonly Text[]): readonly Redundant[] {
     all.set(ids, offsets[i])
     owners.fill(i, offsets[i], offsets[i + 1])
   })
-  const shared = findGrams(all, offsets, SHARED_ROW, (at) => owners[at] as number)
+  const ownerOf = (at: number) => owners[at] as number
+  const placeOf = (at: number) => {
+    const owner = ownerOf(at)
+    const start = texts[owner]?.tokens.starts[at - (offsets[owner] as number)] ?? 0
+    return (places?.[owner] ?? 0) + start
+  }
+  const isElsewhere = (a: number, b: number) =>
+    ownerOf(a) !== ownerOf(b) && (places === undefined || placeOf(a) !== placeOf(b))
+  const shared = findGrams(all, offsets, SHARED_ROW, isElsewhere)
   const copies = shortCopies(texts)
   return texts.map((text, index) => {
     const copy = copies.get(index)
     if (copy !== undefined) return wholeCopy(text, index, copy)
-    return redundantPart(text, index, { shared, owners, from: offsets[index] as number })
+    return redundantPart(text, index, {
+      shared,
+      owners,
+      isElsewhere,
+      from: offsets[index] as number,
+    })
   })
 }
 
@@ -56,15 +74,17 @@ export function findRedundancy(texts: readonly Text[]): readonly Redundant[] {
 interface Laid {
   readonly shared: Grams
   readonly owners: Int32Array
+  readonly isElsewhere: (a: number, b: number) => boolean
   readonly from: number
 }
 
-function redundantPart({ ids, tokens }: Text, index: number, { shared, owners, from }: Laid) {
+function redundantPart({ ids, tokens }: Text, index: number, laid: Laid) {
+  const { shared, owners, isElsewhere, from } = laid
   const covered = new Uint8Array(ids.length)
   /** Per token: the chunk that had it before, plus 1. */
   const keepers = new Int32Array(ids.length)
   const overlaps = new Map<number, number>()
-  const own = findGrams(ids, Int32Array.of(0, ids.length), REPEATED_ROW, () => 0)
+  const own = findGrams(ids, Int32Array.of(0, ids.length), REPEATED_ROW, () => false)
   for (let at = 0; at < ids.length; at++) {
     const first = own.firstAt[at] as number
     if (first === -1 || first === at) continue
@@ -76,11 +96,11 @@ function redundantPart({ ids, tokens }: Text, index: number, { shared, owners, f
     if (first === -1 || shared.isShared[first] === 0) continue
     covered.fill(1, at, at + SHARED_ROW)
     const keeper = owners[first] as number
-    if (keeper !== index) keepers.fill(keeper + 1, at, at + SHARED_ROW)
+    if (isElsewhere(first, from + at)) keepers.fill(keeper + 1, at, at + SHARED_ROW)
     let place = first
     for (let told = 0; place !== -1 && told < SHARERS_MAX; told++) {
       const owner = owners[place] as number
-      if (owner !== index) overlaps.set(owner, (overlaps.get(owner) ?? 0) + 1)
+      if (isElsewhere(place, from + at)) overlaps.set(owner, (overlaps.get(owner) ?? 0) + 1)
       place = shared.nextAt[place] as number
     }
   }

@@ -5,9 +5,11 @@
  *   to any other chunk of the document or the batch, and 0 for a chunk alone.
  *
  * Range 0 … 1, less is better; the threshold is inclusive. At .85 up to about 8 % of the words may
- * differ, and an overlap of neighbours of up to 80 % does not count. Order of words is not seen.
+ * differ, and an overlap of neighbours of up to 80 % does not count. Order of words is not seen, unless
+ * rows of tokens are compared (`shingles.ts`).
  * Source: Jaccard, as the document asks (`method: "jaccard"`).
  */
+import { shinglesOf } from './shingles.ts'
 import { tokenize } from './tokens.ts'
 
 export interface Similarity {
@@ -20,13 +22,16 @@ export interface Similarity {
     readonly tokens2: number
     /** Of the smaller text, how much is in the other. */
     readonly containment: number
+    readonly shingle_size: number
+    /** The scheme of `tokens.ts`. */
+    readonly tokenizer: 't1'
   }
 }
 
 /** Two texts by themselves. */
-export function similarityOf(content1: string, content2: string): Similarity {
-  const one = new Set(tokenize(content1).texts)
-  const two = new Set(tokenize(content2).texts)
+export function similarityOf(content1: string, content2: string, shingle_size = 1): Similarity {
+  const one = shinglesOf(tokenize(content1).texts, shingle_size)
+  const two = shinglesOf(tokenize(content2).texts, shingle_size)
   const intersection = [...one].filter((token) => two.has(token)).length
   const union = one.size + two.size - intersection
   const smaller = Math.min(one.size, two.size)
@@ -39,6 +44,8 @@ export function similarityOf(content1: string, content2: string): Similarity {
       tokens1: one.size,
       tokens2: two.size,
       containment: smaller === 0 ? 0 : rounded(intersection / smaller),
+      shingle_size,
+      tokenizer: 't1',
     },
   }
 }

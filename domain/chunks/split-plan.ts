@@ -1,6 +1,6 @@
 /**
  * Where to split a chunk that is too large: at headings, blank lines, lines, sentences, clauses and
- * spaces, in this order of liking, into parts of about 256 tokens.
+ * spaces, in this order of liking, into parts of about 256 tokens (.64 of the most, 400).
  *
  * Cost of a part = the cost of the place where it ends + 10 · ((tokens − 256) / 256)², and the plan
  * is the cheapest row of parts (dynamic programming). Structure decides, not vocabulary: where the
@@ -8,15 +8,19 @@
  *
  * Invariants:
  * 1. The parts are the text, whole, in order; none ends within a surrogate pair.
- * 2. No part has more than `TOKENS_HIGH` tokens.
- * 3. Linear in the text: a part looks back over at most so many places as fit into it.
+ * 2. No part has more than `high` tokens, if that is `PART_MIN` or more.
+ * 3. Linear in the text: a part looks back over at most so many places as fit into it, and of a large
+ *    part not every place is kept.
  */
-import type { Part } from '#events/chunks.ts'
+import type { Part, TargetTokens } from '#events/chunks.ts'
 import { HAN, NEWLINE, PUNCTUATION, SPACE } from './script.ts'
-import { TOKENS_HIGH } from './size.ts'
 import { eachPiece } from './token-estimate.ts'
 
-const TOKENS_TARGET = 256
+/** Room for two places where anything can be parted, however long its pieces. */
+export const PART_MIN = 64
+const TARGET_SHARE = 0.64
+/** As many places as a part of 400 tokens has words. */
+const PLACES_PER_PART = 400
 const DEVIATION_WEIGHT = 10
 
 const HEADING_COST = 0
@@ -34,20 +38,24 @@ interface Place {
   readonly cost: number
 }
 
-export function splitPlan(text: string): readonly Part[] {
-  const places = placesIn(text)
+export function splitPlan(
+  text: string,
+  { low, high }: Pick<TargetTokens, 'low' | 'high'>,
+): readonly Part[] {
+  const target = Math.max(low, TARGET_SHARE * high)
+  const places = placesIn(text, high > PLACES_PER_PART ? high / PLACES_PER_PART : 0)
   const best = new Float64Array(places.length).fill(Infinity)
   const cameFrom = new Int32Array(places.length)
   best[0] = 0
   let earliest = 0
   for (let to = 1; to < places.length; to++) {
     const { tokens, cost } = places[to] as Place
-    while (earliest < to - 1 && tokens - (places[earliest] as Place).tokens > TOKENS_HIGH) {
+    while (earliest < to - 1 && tokens - (places[earliest] as Place).tokens > high) {
       earliest++
     }
     for (let from = earliest; from < to; from++) {
       const size = tokens - (places[from] as Place).tokens
-      const total = (best[from] as number) + cost + deviation(size)
+      const total = (best[from] as number) + cost + deviation(size, target)
       if (total >= (best[to] as number)) continue
       best[to] = total
       cameFrom[to] = from
@@ -66,11 +74,14 @@ export function splitPlan(text: string): readonly Part[] {
   return parts.reverse()
 }
 
-const deviation = (tokens: number) =>
-  DEVIATION_WEIGHT * ((tokens - TOKENS_TARGET) / TOKENS_TARGET) ** 2
+const deviation = (tokens: number, target: number) =>
+  DEVIATION_WEIGHT * ((tokens - target) / target) ** 2
 
-/** Every place where a piece of the estimate ends is one, if only as the last resort. */
-function placesIn(text: string): Place[] {
+/**
+ * Every place where a piece of the estimate ends is one, if only as the last resort; of those within
+ * `grain` tokens the best.
+ */
+function placesIn(text: string, grain: number): Place[] {
   const places: Place[] = [{ offset: 0, tokens: 0, cost: 0 }]
   let tokens = 0
   let start = 0
@@ -80,8 +91,10 @@ function placesIn(text: string): Place[] {
     const cost = end === text.length ? 0 : costAt(text, start, end, kind)
     // Words and marks can be parted only where nothing better is near: keep a few such places.
     const isFar = tokens - previous.tokens >= HARD_EVERY_TOKENS
-    if (cost < HARD_COST || isFar || end === text.length) {
+    const isNear = places.length > 1 && tokens - previous.tokens < grain
+    if (end === text.length || (isNear ? cost < previous.cost : cost < HARD_COST || isFar)) {
       // White space belongs to the part before it.
+      if (isNear && end < text.length) places.pop()
       places.push({ offset: end, tokens, cost })
     }
     start = end

@@ -2,22 +2,31 @@
  * What to do about a chunk, from its scores: the document's issues with its own words, priorities
  * and order. A chunk that needs nothing gets one that says so.
  *
- *   quality     < .6            high below .4, else medium
- *   redundancy  > .5            high above .7, else medium
- *   similarity  ≥ threshold     high from .95, else medium
- *   size        < .5            medium below .2, else low; high if a model would not see its end
+ *   quality     < t = .6        high below ⅔ t (.4), else medium
+ *   redundancy  > t = .5        high above t + .4 · (1 − t) (.7), else medium
+ *   similarity  ≥ t = .85       high from .95, else medium
+ *   size        < t = .5        medium below .4 · t (.2), else low; high if a model would not see its end
+ *
+ * The thresholds t are the call's. A copy is a copy: from .95 on no threshold makes it less urgent.
  *
  * Invariant: the exact score decides; what is told of it never contradicts the decision.
  */
-import type { AnalysisOptions, Finding, OptimizationType, Plan, Priority } from '#events/chunks.ts'
+import {
+  ANALYSIS_OPTIONS,
+  type AnalysisOptions,
+  type Finding,
+  type OptimizationType,
+  type Plan,
+  type Priority,
+  type Thresholds,
+} from '#events/chunks.ts'
 import type { Scores } from './overall.ts'
 import type { Quality } from './quality.ts'
-import { TOKENS_HIGH } from './size.ts'
 import type { Related } from './twins.ts'
 
-const QUALITY_MIN = 0.6
-const REDUNDANCY_MAX = 0.5
-const SIZE_MIN = 0.5
+/** The document's words for its own thresholds; a caller's are not what we recommend. */
+const toldOf = (name: keyof Thresholds, threshold: number) =>
+  `the ${threshold === ANALYSIS_OPTIONS.thresholds[name] ? 'recommended ' : ''}threshold of ${threshold}`
 
 export interface Observed {
   readonly chunk_id: string
@@ -35,8 +44,8 @@ export interface Observed {
 /** The most urgent first. Empty only where there is nothing to do. */
 export function findingsOf(observed: Observed, options: AnalysisOptions): readonly Finding[] {
   const found = [
-    options.check_quality ? qualityFinding(observed) : undefined,
-    options.check_redundancy ? redundancyFinding(observed) : undefined,
+    options.check_quality ? qualityFinding(observed, options) : undefined,
+    options.check_redundancy ? redundancyFinding(observed, options) : undefined,
     options.check_similarity ? similarityFinding(observed, options) : undefined,
     options.check_size ? sizeFinding(observed, options) : undefined,
   ]
@@ -56,12 +65,15 @@ export function nothingToDo(chunk_id: string): Finding {
   })
 }
 
-function qualityFinding({ chunk_id, scores, quality }: Observed): Finding | undefined {
+function qualityFinding(
+  { chunk_id, scores, quality }: Observed,
+  { thresholds: { quality: threshold } }: AnalysisOptions,
+): Finding | undefined {
   const score = scores.quality
-  if (score >= QUALITY_MIN) return undefined
-  return finding(chunk_id, 'quality', score < 0.4 ? 'high' : 'medium', {
+  if (score >= threshold) return undefined
+  return finding(chunk_id, 'quality', score < (threshold * 2) / 3 ? 'high' : 'medium', {
     title: 'Chunk quality needs improvement',
-    description: `Quality score is ${told(score, QUALITY_MIN)}, which is below the recommended threshold of 0.6`,
+    description: `Quality score is ${told(score, threshold)}, which is below ${toldOf('quality', threshold)}`,
     suggested_action: REMEDIES[worstTerm(quality)],
   })
 }
@@ -87,12 +99,16 @@ function worstTerm(quality: Quality): Term | 'several' {
     : 'several'
 }
 
-function redundancyFinding({ chunk_id, scores, sharers, trim }: Observed): Finding | undefined {
+function redundancyFinding(
+  { chunk_id, scores, sharers, trim }: Observed,
+  { thresholds: { redundancy: threshold } }: AnalysisOptions,
+): Finding | undefined {
   const score = scores.redundancy
-  if (score <= REDUNDANCY_MAX) return undefined
-  return finding(chunk_id, 'redundancy', score > 0.7 ? 'high' : 'medium', {
+  if (score <= threshold) return undefined
+  const isMost = score > threshold + 0.4 * (1 - threshold)
+  return finding(chunk_id, 'redundancy', isMost ? 'high' : 'medium', {
     title: 'Chunk contains redundant content',
-    description: `Redundancy score is ${told(score, REDUNDANCY_MAX)}, which is above the recommended threshold of 0.5`,
+    description: `Redundancy score is ${told(score, threshold)}, which is above ${toldOf('redundancy', threshold)}`,
     suggested_action: 'Remove what is repeated or stands in another chunk',
     ...relatedTo(sharers()),
     ...planned(trim()),
@@ -115,18 +131,19 @@ function similarityFinding(
 
 function sizeFinding(
   { chunk_id, scores, tokens, merge, split }: Observed,
-  { max_embedding_tokens: limit }: AnalysisOptions,
+  { max_embedding_tokens: limit, thresholds, target_tokens: { high } }: AnalysisOptions,
 ): Finding | undefined {
   const score = scores.size
   const isCutOff = limit !== undefined && tokens > limit
-  if (score >= SIZE_MIN && !isCutOff) return undefined
-  const isLarge = isCutOff || tokens > TOKENS_HIGH
+  const threshold = thresholds.size
+  if (score >= threshold && !isCutOff) return undefined
+  const isLarge = isCutOff || tokens > high
   const partners = merge?.chunk_ids.filter((id) => id !== chunk_id) ?? []
-  return finding(chunk_id, 'size', isCutOff ? 'high' : score < 0.2 ? 'medium' : 'low', {
+  return finding(chunk_id, 'size', isCutOff ? 'high' : score < 0.4 * threshold ? 'medium' : 'low', {
     title: isLarge ? 'Chunk is too large' : 'Chunk is too small',
     description: isCutOff
       ? `The chunk has about ${tokens} tokens, and the embedding model reads ${limit}`
-      : `Size score is ${told(score, SIZE_MIN)} at about ${tokens} tokens, which is below the recommended threshold of 0.5`,
+      : `Size score is ${told(score, threshold)} at about ${tokens} tokens, which is below ${toldOf('size', threshold)}`,
     suggested_action: isLarge
       ? 'Split the chunk at its headings, paragraphs or sentences'
       : 'Merge the chunk with a neighbour or extend it',

@@ -4,15 +4,14 @@
  * Source: sections 2 to 5 of the chunk API's document.
  */
 import { randomUUID } from 'node:crypto'
+import { optionsInForce, PROFILE_VERSION, type GivenOptions } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
 import { Problem } from '#domain/problem.ts'
 import {
-  ANALYSIS_OPTIONS,
   chunkMessageId,
   type AnalysedChunk,
   type AnalysisCompleted,
   type AnalysisKind,
-  type AnalysisOptions,
   type Chunk,
   type CompletedAnalysis,
 } from '#events/chunks.ts'
@@ -28,10 +27,12 @@ import {
   chunkValidator,
   DocumentInput,
   impossible,
+  LoneChunkInput,
   type Validate,
 } from './valid.ts'
 
 const validChunk: Validate<ChunkInput> = chunkValidator(ChunkInput)
+const validLoneChunk: Validate<LoneChunkInput> = chunkValidator(LoneChunkInput)
 const validDocument: Validate<DocumentInput> = chunkValidator(DocumentInput)
 const validBatch: Validate<BatchInput> = chunkValidator(BatchInput)
 
@@ -54,7 +55,7 @@ interface Asked {
   readonly kind: AnalysisKind
   readonly name: string
   readonly chunks: readonly Chunk[]
-  readonly options: Partial<AnalysisOptions> | undefined
+  readonly options: GivenOptions | undefined
 }
 
 export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
@@ -62,10 +63,10 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
     { kind, name, chunks, options: given }: Asked,
     { principal: { owner }, cause, effect }: Asking,
   ): Promise<CompletedAnalysis> {
+    const inForce = optionsInForce(given)
     const analysis_id = await effect.newId({ take: () => randomUUID() })
     effect.requireMine()
     const type = 'analysis.run'
-    const checked = { ...ANALYSIS_OPTIONS, ...given }
     const { seq, data } = await send<CompletedAnalysis>(
       {
         type,
@@ -73,7 +74,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         // The same analysis may be asked again while the log still remembers the first time.
         messageId: chunkMessageId.command(type, randomUUID()),
         subject: analysis_id,
-        data: { analysis_id, owner, kind, name, options: checked, chunks },
+        data: { analysis_id, owner, kind, name, options: inForce, chunks },
         isAskedFor: true,
       },
       cause,
@@ -86,14 +87,14 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
 
   return {
     async chunk(body: unknown, asking: Asking) {
-      const chunk = validChunk(body)
-      const asked = { kind: 'chunk' as const, name: chunk.chunk_id, chunks: [chunk] }
-      const { chunks } = await analysed({ ...asked, options: undefined }, asking)
-      const [only] = chunks
+      const { options, ...chunk } = validLoneChunk(body)
+      const asked = { kind: 'chunk' as const, name: chunk.chunk_id, chunks: [chunk], options }
+      const analysis = await analysed(asked, asking)
+      const [only] = analysis.chunks
       if (only === undefined) throw new Problem('INTERNAL', 'The analysis has no chunk.')
       const [optimization] = only.optimizations
       const { metrics, optimizations, tokens } = only
-      return { optimization, metrics, optimizations, tokens }
+      return { optimization, metrics, optimizations, tokens, ...inForceIn(analysis) }
     },
 
     async document(body: unknown, asking: Asking) {
@@ -114,6 +115,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         high_priority: optimizations.filter(({ priority }) => priority === 'high').length,
         metrics: analysis.chunks.map(({ metrics }) => metrics),
         ...{ clusters, similarity_floor, truncated, report },
+        ...inForceIn(analysis),
       }
     },
 
@@ -122,6 +124,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       const checked = checkedItems(items)
       const chunks = checked.filter((item): item is ChunkInput => !(item instanceof Problem))
       const asked = { kind: 'batch' as const, name: batch_id, chunks, options }
+      const nothing = { options: optionsInForce(options), profile_version: PROFILE_VERSION }
       const analysis = chunks.length === 0 ? undefined : await analysed(asked, asking)
       const found = (analysis?.chunks ?? []).values()
       const results = checked.map((item, i) =>
@@ -133,10 +136,17 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         total: items.length,
         failed: items.length - chunks.length,
         truncated: analysis?.truncated ?? false,
+        ...inForceIn(analysis ?? nothing),
       }
     },
   }
 }
+
+/** What the analysis went by. */
+const inForceIn = ({
+  options,
+  profile_version,
+}: Pick<CompletedAnalysis, 'options' | 'profile_version'>) => ({ options, profile_version })
 
 function requireDistinct(chunks: readonly ChunkInput[]): void {
   const seen = new Set<string>()

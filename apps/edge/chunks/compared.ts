@@ -1,11 +1,14 @@
 /** How similar two texts are, whoever asks. Source: section 5 of the chunk API's document. */
 import { similarityOf, type Similarity } from '#domain/chunks/similarity.ts'
 import { Problem } from '#domain/problem.ts'
-import { refused } from './valid.ts'
+import { chunkValidator, refused, SimilarityInput, type Validate } from './valid.ts'
+
+const validSize: Validate<SimilarityInput> = chunkValidator(SimilarityInput)
 
 export function compared(body: unknown): Similarity {
   const [content1, content2] = textsIn(body)
-  return similarityOf(content1, content2)
+  const { shingle_size } = validSize(body)
+  return similarityOf(content1, content2, shingle_size)
 }
 
 /** Its document names both where one is missing. */

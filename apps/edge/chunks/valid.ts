@@ -9,6 +9,7 @@ import { Problem } from '#domain/problem.ts'
 
 /** What is found of a chunk can be far larger than the chunk; all of it is one event. */
 const CHUNKS_MAX = 10_000
+const TOKENS_MAX = 1_000_000
 
 /** An id of the caller's: anything that can be written down. */
 const CallersId = Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
@@ -20,15 +21,52 @@ export const ChunkInput = Type.Object({
 })
 export type ChunkInput = Static<typeof ChunkInput>
 
-export const OptionsInput = Type.Object({
-  check_quality: Type.Optional(Type.Boolean()),
-  check_redundancy: Type.Optional(Type.Boolean()),
-  check_size: Type.Optional(Type.Boolean()),
-  check_similarity: Type.Optional(Type.Boolean()),
-  similarity_threshold: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
-  /** What the embedding model reads of a chunk. */
-  max_embedding_tokens: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000 })),
+const Flag = Type.Optional(Type.Boolean())
+const Share = Type.Optional(Type.Number({ minimum: 0, maximum: 1 }))
+const Weight = Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000 }))
+const TokenCount = (minimum: number) =>
+  Type.Optional(Type.Integer({ minimum, maximum: TOKENS_MAX }))
+const ShingleSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 5 }))
+
+/** A misspelt option that did nothing would look as if it were in force. */
+const CLOSED = { additionalProperties: false }
+
+export const OptionsInput = Type.Object(
+  {
+    check_quality: Flag,
+    check_redundancy: Flag,
+    check_size: Flag,
+    check_similarity: Flag,
+    similarity_threshold: Share,
+    /** What the embedding model reads of a chunk. */
+    max_embedding_tokens: TokenCount(1),
+    weights: Type.Optional(
+      Type.Object(
+        { quality: Weight, redundancy: Weight, size: Weight, similarity: Weight },
+        CLOSED,
+      ),
+    ),
+    thresholds: Type.Optional(
+      Type.Object({ quality: Share, redundancy: Share, size: Share }, CLOSED),
+    ),
+    target_tokens: Type.Optional(
+      Type.Object(
+        { min: TokenCount(0), low: TokenCount(1), high: TokenCount(1), max: TokenCount(1) },
+        CLOSED,
+      ),
+    ),
+    shingle_size: ShingleSize,
+    ignore_adjacent_overlap: Flag,
+  },
+  CLOSED,
+)
+
+/** A chunk by itself: in a document and a batch the options are theirs. */
+export const LoneChunkInput = Type.Object({
+  ...ChunkInput.properties,
+  options: Type.Optional(OptionsInput),
 })
+export type LoneChunkInput = Static<typeof LoneChunkInput>
 
 export const DocumentInput = Type.Object({
   document_id: CallersId,
@@ -44,6 +82,10 @@ export const BatchInput = Type.Object({
   options: Type.Optional(OptionsInput),
 })
 export type BatchInput = Static<typeof BatchInput>
+
+/** Its texts are looked at by hand: the document names both where one is missing. */
+export const SimilarityInput = Type.Object({ shingle_size: ShingleSize })
+export type SimilarityInput = Static<typeof SimilarityInput>
 
 export const SettleInput = Type.Object({ status: Type.Enum(['applied', 'ignored']) })
 export type SettleInput = Static<typeof SettleInput>
@@ -95,6 +137,10 @@ function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject)
       return impossible(field, constraint, `must not be longer than ${String(given['limit'])}`)
     case 'pattern':
       return impossible(field, constraint, 'must not contain control characters')
+    case 'additionalProperties': {
+      const name = String(given['additionalProperty']).slice(0, 64)
+      return impossible(path === '' ? name : `${path}.${name}`, 'known', 'is not known')
+    }
     case 'maxItems':
       return impossible(
         field,

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { mergePlans } from '#domain/chunks/merge-plan.ts'
+import { mergePlans as mergePlansFor, type Mergeable } from '#domain/chunks/merge-plan.ts'
 import { bandsOf, signatureOf, tokenHashes } from '#domain/chunks/minhash.ts'
-import { splitPlan } from '#domain/chunks/split-plan.ts'
+import { splitPlan as splitPlanFor } from '#domain/chunks/split-plan.ts'
 import { estimateTokens } from '#domain/chunks/token-estimate.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
+import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
 import { randomFrom } from './random.ts'
 import { WHOLE } from './texts.ts'
+
+const { target_tokens } = ANALYSIS_OPTIONS
+const splitPlan = (text: string, target = target_tokens) => splitPlanFor(text, target)
+const mergePlans = (chunks: readonly Mergeable[], target = target_tokens) =>
+  mergePlansFor(chunks, target)
 
 describe('a split plan', () => {
   const texts: Record<string, string> = {

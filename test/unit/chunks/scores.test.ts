@@ -94,7 +94,8 @@ describe('size', () => {
       [2_048, 0],
       [100_000, 0],
     ]
-    for (const [tokens, score] of expected) near(sizeScore(tokens), score)
+    for (const [tokens, score] of expected)
+      near(sizeScore(tokens, ANALYSIS_OPTIONS.target_tokens), score)
   })
 })
 
