@@ -16,9 +16,11 @@ after(() => platform.stop())
 
 const ask = (path: string, request?: JsonRequest) => api.ask(path, request)
 
+type Refusal = [path: string, json: unknown, status: number, message: string, Fields?]
+
 describe('a request that cannot be', () => {
   const good = chunk(GOOD, 'a')
-  const refusals: [path: string, json: unknown, status: number, message: string, Fields?][] = [
+  const refusals: Refusal[] = [
     [
       'chunks',
       { content: 'x' },
@@ -76,6 +78,33 @@ describe('a request that cannot be', () => {
       422,
       'options.similarity_threshold must be <= 1',
     ],
+    ...(
+      [
+        [{ weigths: {} }, 422, 'weigths is not known'],
+        [{ weights: { qualty: 1 } }, 422, 'weights.qualty is not known'],
+        [{ weights: { quality: -1 } }, 422, 'weights.quality must be >= 0'],
+        [{ weights: 1 }, 400, 'weights must be an object'],
+        [{ thresholds: { size: 1.1 } }, 422, 'thresholds.size must be <= 1'],
+        [{ thresholds: { similarity: 0.9 } }, 422, 'thresholds.similarity is not known'],
+        [{ shingle_size: 6 }, 422, 'shingle_size must be <= 5'],
+        [{ shingle_size: 1.5 }, 400, 'shingle_size must be an integer'],
+        [{ ignore_adjacent_overlap: 'yes' }, 400, 'ignore_adjacent_overlap must be a boolean'],
+        [
+          { target_tokens: { high: 9_000 } },
+          422,
+          'target_tokens.max must be more than high (9000)',
+        ],
+        [
+          { weights: { quality: 0, redundancy: 0, size: 0, similarity: 0 } },
+          422,
+          'weights must have one that is more than 0',
+        ],
+      ] as const
+    ).flatMap(([options, status, message]): Refusal[] => [
+      ['chunks', { ...good, options }, status, `options.${message}`],
+      ['documents', { document_id: 'd', chunks: [], options }, status, `options.${message}`],
+      ['batch', { batch_id: 'b', items: [], options }, status, `options.${message}`],
+    ]),
     [
       'batch',
       { items: [] },

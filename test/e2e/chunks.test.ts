@@ -177,6 +177,59 @@ describe('an analysis', () => {
   })
 })
 
+describe('options', () => {
+  const options = {
+    weights: { quality: 2, similarity: 0 },
+    thresholds: { quality: 0.5 },
+    target_tokens: { low: 32, high: 200 },
+    ...{ shingle_size: 3, ignore_adjacent_overlap: true, check_size: false },
+  }
+  const inForce = {
+    ...{ check_quality: true, check_redundancy: true, check_size: false, check_similarity: true },
+    ...{ similarity_threshold: 0.85, shingle_size: 3, ignore_adjacent_overlap: true },
+    weights: { quality: 2, redundancy: 0.3, size: 0.2, similarity: 0 },
+    thresholds: { quality: 0.5, redundancy: 0.5, size: 0.5 },
+    target_tokens: { min: 0, low: 32, high: 200, max: 2_048 },
+  }
+
+  test('of a call are in force for it, and told', async () => {
+    const bodies = {
+      chunks: { ...chunk(BAD), options },
+      documents: { document_id: 'd', chunks: [chunk(BAD)], options },
+      batch: { batch_id: 'b', items: [chunk(BAD)], options },
+    }
+    for (const [path, body] of Object.entries(bodies)) {
+      const told = await answer(`/api/v1/${path}/analyze`, body)
+      const { options: given, profile_version } = told
+      // Whatever else there is to set.
+      assert.deepEqual({ ...(given as Fields), ...inForce }, given, path)
+      assert.equal(profile_version, '1')
+      assert.doesNotMatch(JSON.stringify(told), /quality needs improvement/)
+    }
+    const none = await answer('/api/v1/batch/analyze', { ...bodies.batch, items: [] })
+    assert.deepEqual((none['options'] as Fields)['weights'], inForce.weights)
+    const { optimization } = await answer<{ optimization: Fields }>(
+      '/api/v1/chunks/analyze',
+      chunk(BAD),
+    )
+    assert.equal(optimization['type'], 'quality')
+  })
+
+  test('do not make another suggestion of one that was ignored', async () => {
+    const given = chunk(BAD)
+    const analyze = async (quality: number) => {
+      const asked = { ...given, options: { thresholds: { quality } } }
+      type Told = { optimizations: Optimization[] }
+      const { optimizations } = await answer<Told>('/api/v1/chunks/analyze', asked)
+      return optimizations.find(({ type }) => type === 'quality')
+    }
+    const first = await analyze(0.6)
+    const json = { status: 'ignored' }
+    await ask(`/api/v1/optimizations/${first?.id}`, { method: 'PATCH', json })
+    assert.equal(await analyze(0.9), undefined)
+  })
+})
+
 test('the similarity of two texts is what its counts say', async () => {
   const { similarity_score, method, details } = await answer('/api/v1/similarity/calculate', {
     content1: 'This is the first chunk content...',
@@ -185,6 +238,10 @@ test('the similarity of two texts is what its counts say', async () => {
   assert.deepEqual([similarity_score, method], [0.714286, 'jaccard'])
   const { intersection, union } = details as Fields
   assert.deepEqual([intersection, union], [5, 7])
+  const texts = { content1: 'the dog bites the man', content2: 'the man bites the dog' }
+  const compare = async (shingle_size: number) =>
+    (await answer('/api/v1/similarity/calculate', { ...texts, shingle_size }))['similarity_score']
+  assert.deepEqual([await compare(1), await compare(2), await compare(5)], [1, 0.6, 0])
 })
 
 describe('suggestions', () => {
