@@ -16,6 +16,7 @@ import * as usersAndKeys from './migrations/0005-users-and-keys.ts'
 import * as redrivenJobs from './migrations/0006-redriven-jobs.ts'
 import * as optimizations from './migrations/0007-optimizations.ts'
 import * as sessionTimeouts from './migrations/0008-session-timeouts.ts'
+import * as searchedOptimizations from './migrations/0010-searched-optimizations.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -27,6 +28,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0006-redriven-jobs': redrivenJobs,
   '0007-optimizations': optimizations,
   '0008-session-timeouts': sessionTimeouts,
+  '0010-searched-optimizations': searchedOptimizations,
 }
 
 export class MigrationError extends Error {

@@ -16,6 +16,7 @@ import type {
 } from '#events/chunks.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
+import { searchedWords, searchQuery } from './searched-words.ts'
 import { column, type Part } from './statement.ts'
 
 export interface OptimizationTable {
@@ -31,9 +32,18 @@ export interface OptimizationTable {
   overall_score: number
   finding: Finding
   created_at: string
+  /** What a full-text search looks at; the database makes its index terms of it. */
+  words: string
 }
 
-export type OptimizationRow = Readonly<OptimizationTable> & { readonly status: OptimizationStatus }
+const TOLD = [
+  ...(['id', 'owner', 'chunk_id', 'content_hash', 'kind', 'name', 'type', 'priority'] as const),
+  ...(['overall_score', 'finding', 'created_at'] as const),
+] as const satisfies readonly (keyof OptimizationTable)[]
+
+export type OptimizationRow = Readonly<Pick<OptimizationTable, (typeof TOLD)[number]>> & {
+  readonly status: OptimizationStatus
+}
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,10 +89,17 @@ export function applyToOptimizations(
       seen.found.add(id)
       found.set(id, {
         ...{ id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score },
-        ...{ finding, created_at },
+        ...{ finding, created_at, words: searchedText({ chunk_id, finding }) },
       })
     }
   }
+}
+
+export function searchedText({
+  chunk_id,
+  finding: { title, description, suggested_action },
+}: Pick<OptimizationTable, 'chunk_id' | 'finding'>): string {
+  return searchedWords([title, description, suggested_action, chunk_id].join('\n'))
 }
 
 export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
@@ -121,19 +138,24 @@ export function upsertOptimizations({ found }: OptimizationChanges): Part {
       column(rows.map((row) => row.overall_score)),
       column(rows.map((row) => JSON.stringify(row.finding))),
       column(rows.map((row) => row.created_at)),
+      column(rows.map((row) => row.words)),
     ],
     sql: ($) => `
       insert into optimizations
         (id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score, finding,
-          created_at)
-      select r.* from ${MOVED}, unnest(
+          created_at, words)
+      select r.id, r.owner, r.chunk_id, r.content_hash, r.kind, r.name, r.type, r.priority,
+        r.overall_score, r.finding, r.created_at, to_tsvector('simple', r.words)
+      from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[],
         ${$(6)}::text[], ${$(7)}::text[], ${$(8)}::text[], ${$(9)}::float8[], ${$(10)}::json[],
-        ${$(11)}::timestamptz[]) r
+        ${$(11)}::timestamptz[], ${$(12)}::text[])
+        r(id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score, finding,
+          created_at, words)
       on conflict (id) do update set
         kind = excluded.kind, name = excluded.name, priority = excluded.priority,
         overall_score = excluded.overall_score, finding = excluded.finding,
-        created_at = excluded.created_at`,
+        created_at = excluded.created_at, words = excluded.words`,
   }
 }
 
@@ -151,6 +173,8 @@ export interface OptimizationFilter {
   readonly document_id?: string
   readonly batch_id?: string
   readonly chunk_id?: string
+  /** Words to be found in the title, the description, the action or the chunk's id. */
+  readonly q?: string
 }
 
 export interface OptimizationOrder {
@@ -160,6 +184,7 @@ export interface OptimizationOrder {
   readonly perPage: number
 }
 
+const COLUMNS = TOLD.map((name) => `o.${name}` as const)
 const STATUS = sql<OptimizationStatus>`coalesce(s.status, 'pending')`
 /** By urgency, not by the alphabet. */
 const RANK = sql<number>`array_position(array['low', 'medium', 'high'], o.priority)`
@@ -179,7 +204,7 @@ export async function pageOfOptimizations(
   const by = { created_at: sql`o.created_at`, priority: RANK, overall_score: sql`o.overall_score` }
   const [rows, counted] = await Promise.all([
     matching
-      .selectAll('o')
+      .select(COLUMNS)
       .select(STATUS.as('status'))
       .orderBy(by[sortBy], order)
       .orderBy('o.id')
@@ -197,7 +222,7 @@ export function findOptimization(
   id: string,
 ): Promise<OptimizationRow | undefined> {
   return suggestions(db, owner)
-    .selectAll('o')
+    .select(COLUMNS)
     .select(STATUS.as('status'))
     .where('o.id', '=', id)
     .executeTakeFirst()
@@ -212,13 +237,14 @@ const suggestions = (db: Db, owner: string) =>
 type Suggestions = ReturnType<typeof suggestions>
 
 function filtered(all: Suggestions, filter: OptimizationFilter): Suggestions {
-  const { type, priority, status, chunk_id, document_id, batch_id } = filter
+  const { type, priority, status, chunk_id, document_id, batch_id, q } = filter
   const { min_score, max_score, date_from, date_to } = filter
   let query = all
   if (type !== undefined) query = query.where('o.type', '=', type)
   if (priority !== undefined) query = query.where('o.priority', '=', priority)
   if (status !== undefined) query = query.where(STATUS, '=', status)
   if (chunk_id !== undefined) query = query.where('o.chunk_id', '=', chunk_id)
+  if (q !== undefined) query = query.where(finds(q))
   if (document_id !== undefined) query = of(query, 'document', document_id)
   if (batch_id !== undefined) query = of(query, 'batch', batch_id)
   if (min_score !== undefined) query = query.where('o.overall_score', '>=', min_score)
@@ -226,6 +252,12 @@ function filtered(all: Suggestions, filter: OptimizationFilter): Suggestions {
   if (date_from !== undefined) query = query.where('o.created_at', '>=', date_from)
   if (date_to !== undefined) query = query.where('o.created_at', '<=', date_to)
   return query
+}
+
+function finds(q: string) {
+  const asked = searchQuery(q)
+  if (asked === undefined) return sql<boolean>`false`
+  return sql<boolean>`o.words @@ to_tsquery('simple', ${asked})`
 }
 
 const of = (query: Suggestions, kind: AnalysisKind, name: string) =>

@@ -290,6 +290,27 @@ describe('suggestions', () => {
     })
   })
 
+  test('are found by words, whatever is typed', async () => {
+    const document_id = `doc-${randomUUID()}`
+    const chunks = [chunk(BAD, `${document_id} 吾輩は猫である`), chunk(' ', `${document_id} b`)]
+    await answer('/api/v1/documents/analyze', { document_id, chunks })
+    const found = async (q: string) => {
+      const query = new URLSearchParams({ q, document_id }).toString()
+      return (await answer<Page>(`/api/v1/optimizations?${query}`)).data
+    }
+    assert.deepEqual(
+      (await found('猫で needs improvement')).map(({ chunk_id, type }) => [chunk_id, type]),
+      [[`${document_id} 吾輩は猫である`, 'quality']],
+    )
+    assert.deepEqual(await found(''), await found('doc'))
+    for (const q of ['nothing-like-it', "') or 1=1 --", `"':*&|!<->\\`, '\0', '\ud83d', '%']) {
+      assert.deepEqual(await found(q), [], q)
+    }
+    const long = await ask(`/api/v1/optimizations?q=${'x'.repeat(10_000)}`)
+    assert.deepEqual([long.status, long.body['code']], [422, 'ValidationError'])
+    assert.equal((await ask('/api/v1/optimizations?q=%00%ff%')).status < 500, true)
+  })
+
   test('that are ignored do not come back until the content changes', async () => {
     const given = chunk(BAD)
     const analyze = async (content: string) => {

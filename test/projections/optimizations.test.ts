@@ -98,6 +98,54 @@ test('the newest analysis of a chunk counts, in one batch as in many', async () 
   }
 })
 
+test('suggestions are found by words of theirs and of their chunks, in any script', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  const ids = [
+    ...['report-2024/part_7', '吾輩は猫である-第一章', '운수 좋은 날', 'บทที่หนึ่ง'],
+    ...['Ёлка и Straße', "it's 100% \\ <b>"],
+  ]
+  await world.say([analysed(1, ...ids.map((id): Found => [id, '1', 'size']))])
+  await world.projected()
+  const found = async (q: string) => {
+    const order = { page: 1, perPage: 100, sortBy: 'created_at', order: 'asc' } as const
+    const { rows: page, total } = await pageOfOptimizations(world.db, OWNER, { q }, order)
+    assert.equal(total, page.length)
+    return page.map(({ chunk_id }) => ids.indexOf(chunk_id)).sort()
+  }
+  const expected: [q: string, ...found: number[]][] = [
+    ['REPORT', 0],
+    ['part 2024', 0],
+    ['rep', 0],
+    ['port'],
+    ['2024/part', 0],
+    ['part-2024'],
+    ['猫', 1],
+    ['は猫で', 1],
+    ['猫は'],
+    ['第一章 吾輩', 1],
+    ['좋은', 2],
+    ['수 좋', 2],
+    ['운', 2],
+    ['ที่หนึ่ง', 3],
+    ['หนึ่งที่'],
+    ['ёлк', 4],
+    ['strasse'],
+    ['straße', 4],
+    ['100', 5],
+    ['at', 0, 1, 2, 3, 4, 5],
+    ['at 1 report', 0],
+    ['at 9'],
+    ['!!!'],
+  ]
+  for (const [q, ...wanted] of expected) assert.deepEqual(await found(q), wanted, q)
+  const hostile = [`'`, `''':*`, `z' & 'z`, `'z' <-> `, `\\`, '\0', '\ud800', '%_', '('.repeat(250)]
+  for (const q of [...hostile, 'x'.repeat(256), '猫'.repeat(256), '\ufdfa'.repeat(256)]) {
+    assert.ok((await found(q)).length <= 1, q)
+  }
+})
+
 test('nobody sees what is somebody else’s', async () => {
   await using world = await openWorld()
   await using running = world.project()

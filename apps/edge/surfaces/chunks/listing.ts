@@ -9,6 +9,7 @@ import { impossible, refused } from '../../chunks/valid.ts'
 const PER_PAGE_DEFAULT = 20
 const PER_PAGE_MAX = 100
 const PAGE_MAX = 1_000_000
+const SEARCH_MAX = 256
 /** RFC 3339; a day alone is its beginning. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/
 
@@ -37,6 +38,7 @@ export function filterIn(asked: Query): OptimizationFilter {
     document_id: clean(query('document_id')),
     batch_id: clean(query('batch_id')),
     chunk_id: clean(query('chunk_id')),
+    q: searched(asked),
   })
 }
 
@@ -47,6 +49,13 @@ const withoutGaps = (filter: Gappy<OptimizationFilter>) =>
 
 /** No id of ours has what Postgres cannot hold, so it finds nothing. */
 const clean = (text: string | undefined) => text?.replaceAll('\0', '\uFFFD').toWellFormed()
+
+function searched({ query }: Query): string | undefined {
+  const text = query('q')
+  if (text === undefined || text.trim() === '') return undefined
+  if (text.length <= SEARCH_MAX) return text
+  throw impossible('q', 'max_length', `must not be longer than ${SEARCH_MAX}`)
+}
 
 function wholeNumber({ query }: Query, name: string, fallback: number, max: number): number {
   const text = query(name)
