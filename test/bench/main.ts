@@ -16,6 +16,7 @@ import { provisionBubblewrap } from '../../apps/local/provision/bubblewrap.ts'
 import { provisionPython } from '../../apps/local/provision/python.ts'
 import { provisionRust } from '../../apps/local/provision/rust.ts'
 import { measureCalls } from './calls.ts'
+import { measureChunks } from './chunks.ts'
 import { Client } from './client.ts'
 import { measureFloors } from './floors.ts'
 import { measureLag } from './lag.ts'
@@ -30,7 +31,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 async function measure(): Promise<Results> {
   await using home = await tempDir('bench')
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}, Node ${process.version}`
-  let measured: Omit<Results, 'restartMs' | 'sessions'>
+  let measured: Omit<Results, 'restartMs' | 'sessions' | 'chunks'>
   {
     await using platform = await startPlatform({ home: home.path })
     const { url, natsUrl, databaseUrl, processes } = platform
@@ -66,7 +67,9 @@ async function measure(): Promise<Results> {
   const restartMs = performance.now() - startedAt
   await restarted.stop()
   say('sessions …')
-  return { ...measured, restartMs, sessions: await measureSessions() }
+  const sessions = await measureSessions()
+  say('chunks …')
+  return { ...measured, restartMs, sessions, chunks: await measureChunks() }
 }
 
 /** The programs that the platform itself found or brought. */

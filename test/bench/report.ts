@@ -1,5 +1,6 @@
 /** The table that `npm run bench` prints: floors, ours, and what ours is in terms of its floors. */
 import type { Calls, ByConnections } from './calls.ts'
+import type { ChunkCosts } from './chunks.ts'
 import type { Floors, Steps } from './floors.ts'
 import type { LimiterCosts } from './limiter.ts'
 import type { Neighbour } from './neighbour.ts'
@@ -16,6 +17,7 @@ export interface Results {
   readonly rebuildPerSecond: number
   readonly restartMs: number
   readonly sessions: Readonly<Record<SessionRuntime, SessionCosts>>
+  readonly chunks: ChunkCosts
   readonly memoryMb: Readonly<Record<string, number>>
 }
 
@@ -59,6 +61,7 @@ export function report(results: Results): string {
       ...sessions('nodejs', results.sessions.nodejs),
       ...sessions('python', results.sessions.python),
     ]),
+    table('Chunks, with their durable command and event: p50 / p99', chunks(results.chunks)),
     table('Upkeep', [
       ['projection lag at 1,000 jobs/s, p50 / p99', `${ms(lag.p50)} / ${ms(lag.p99)}`],
       ['rebuild', `${rate(results.rebuildPerSecond)} events`],
@@ -127,6 +130,22 @@ function sessions(runtime: SessionRuntime, costs: SessionCosts): Row[] {
     [`${runtime}, memory of each of ${idle} idle ones`, `${pssMb.toFixed(1)} MiB`],
   ]
 }
+
+function chunks(costs: ChunkCosts): Row[] {
+  const { join, naive, joinOfFew } = costs
+  return [
+    latency('one chunk (aim 5 ms)', costs.chunk),
+    latency('document of 10 (aim 8 ms)', costs.documentOf10),
+    latency('batch of 100 (aim 15 ms)', costs.batchOf100),
+    latency('document of 10,000 (aim 3,000 ms)', costs.documentOf10000),
+    ['single analyses, c=32 (aim 300/s)', rate(costs.perSecondAt32)],
+    ['join of 100,000 (aim 1,000 ms)', ms(join.joinMs)],
+    ['its memory, with the sets (aim 512 MiB)', `${join.memoryMb.toFixed(0)} MiB`],
+    ['loop over all pairs / join, of 1,000', ratio(naive.joinMs / joinOfFew.joinMs)],
+  ]
+}
+
+const latency = (what: string, { p50, p99 }: Summary): Row => [what, `${ms(p50)} / ${ms(p99)}`]
 
 function decision(what: string, { p50, p99 }: Summary): Row {
   return [what, `${p50.toFixed(4)} / ${p99.toFixed(4)} ms`]

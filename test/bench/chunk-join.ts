@@ -1,0 +1,64 @@
+/**
+ * All pairs of chunks that are similar, in a process of its own so that its memory can be told.
+ *
+ *   node chunk-join.ts join|naive 100000   → one JSON line
+ */
+import { tokenize, Vocabulary, type Tokens } from '#domain/chunks/tokens.ts'
+import { similarityJoin } from '#domain/chunks/similarity-join.ts'
+import { tokenSets } from '#domain/chunks/token-sets.ts'
+import { STEPS_BUDGET } from '#domain/chunks/twins.ts'
+import { syntheticChunks } from './synthetic-chunks.ts'
+
+const THRESHOLD = 0.85
+
+export interface JoinCosts {
+  readonly chunks: number
+  readonly pairs: number
+  /** From sets of tokens to pairs. */
+  readonly joinMs: number
+  /** The most that the process held. */
+  readonly memoryMb: number
+}
+
+function* tokensOf(chunks: number): Generator<Tokens> {
+  for (const { content } of syntheticChunks(chunks)) yield tokenize(content)
+}
+
+function byJoin(chunks: number): Omit<JoinCosts, 'memoryMb'> {
+  const vocabulary = new Vocabulary()
+  const ids: Int32Array[] = []
+  for (const tokens of tokensOf(chunks)) ids.push(new Int32Array(new Set(vocabulary.idsOf(tokens))))
+  const startedAt = performance.now()
+  const laidOut = tokenSets(ids, vocabulary.size)
+  const { members } = laidOut
+  const sizeOf = (row: number) => members[row]?.length ?? 0
+  // Equal chunks are one row.
+  let pairs = members.reduce((sum, { length }) => sum + (length * (length - 1)) / 2, 0)
+  similarityJoin(laidOut, THRESHOLD, STEPS_BUDGET, (row, other) => {
+    pairs += sizeOf(row) * sizeOf(other)
+  })
+  return { chunks, pairs, joinMs: performance.now() - startedAt }
+}
+
+/** What most people write. */
+function byAllPairs(chunks: number): Omit<JoinCosts, 'memoryMb'> {
+  const all = Array.from(tokensOf(chunks), ({ texts }) => new Set(texts))
+  const startedAt = performance.now()
+  let pairs = 0
+  all.forEach((one, index) => {
+    for (let other = index + 1; other < all.length; other++) {
+      const two = all[other] as Set<string>
+      let shared = 0
+      for (const token of one) if (two.has(token)) shared++
+      if (shared / (one.size + two.size - shared) >= THRESHOLD) pairs++
+    }
+  })
+  return { chunks, pairs, joinMs: performance.now() - startedAt }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const [how, count] = [process.argv[2], Number(process.argv[3])]
+  const costs = how === 'naive' ? byAllPairs(count) : byJoin(count)
+  const memoryMb = process.resourceUsage().maxRSS / 1_024
+  process.stdout.write(`${JSON.stringify({ ...costs, memoryMb })}\n`)
+}

@@ -1,0 +1,82 @@
+/**
+ * The chunk API over HTTP, each analysis with its durable command and event; and the join alone, in
+ * a process of its own, beside the loop over all pairs that it saves.
+ */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { Chunk } from '#events/chunks.ts'
+import { startPlatform } from '#test/support/platform.ts'
+import type { JoinCosts } from './chunk-join.ts'
+import { applyLoad } from './load.ts'
+import { duration, times } from './scale.ts'
+import { timed, type Summary } from './summary.ts'
+import { syntheticChunks } from './synthetic-chunks.ts'
+
+const run = promisify(execFile)
+const ONES = times(1_000)
+const BATCHES = times(200)
+const LARGE = times(3)
+const LARGE_CHUNKS = 10_000
+const JOINED_CHUNKS = 100_000
+const NAIVE_CHUNKS = 1_000
+const CONNECTIONS = 32
+const SECONDS = duration(5)
+
+export interface ChunkCosts {
+  readonly chunk: Summary
+  readonly documentOf10: Summary
+  readonly batchOf100: Summary
+  readonly documentOf10000: Summary
+  readonly perSecondAt32: number
+  readonly join: JoinCosts
+  readonly naive: JoinCosts
+  /** The join of as many chunks as the loop over all pairs was given. */
+  readonly joinOfFew: JoinCosts
+}
+
+export async function measureChunks(): Promise<ChunkCosts> {
+  await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' } })
+  const post = async (path: string, body: unknown) => {
+    const response = await fetch(`${platform.url}/api/v1/${path}`, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { 'content-type': 'application/json' },
+    })
+    const answer = await response.text()
+    if (response.status !== 200)
+      throw new Error(`${path}: ${response.status} ${answer.slice(0, 200)}`)
+  }
+  const corpus = [...syntheticChunks(LARGE_CHUNKS)]
+  const slice = (index: number, length: number): readonly Chunk[] => {
+    const from = (index * length) % (LARGE_CHUNKS - length)
+    return corpus.slice(from, from + length)
+  }
+  const document = (index: number, length: number) =>
+    post('documents/analyze', { document_id: `d-${length}-${index}`, chunks: slice(index, length) })
+  const chunk = await timed(ONES, (index) => post('chunks/analyze', slice(index, 1)[0]))
+  const documentOf10 = await timed(ONES, (index) => document(index, 10))
+  const batchOf100 = await timed(BATCHES, (index) =>
+    post('batch/analyze', { batch_id: `b-${index}`, items: slice(index, 100) }),
+  )
+  const load = await applyLoad({
+    url: `${platform.url}/api/v1/chunks/analyze`,
+    body: JSON.stringify(slice(0, 1)[0]),
+    ...{ connections: CONNECTIONS, seconds: SECONDS },
+  })
+  if (load.failures > 0) throw new Error(`${load.failures} analyses failed`)
+  const documentOf10000 = await timed(LARGE, (index) => document(index, LARGE_CHUNKS))
+  await platform.stop()
+  return {
+    ...{ chunk, documentOf10, batchOf100, documentOf10000 },
+    perSecondAt32: load.perSecond,
+    join: await joined('join', JOINED_CHUNKS),
+    naive: await joined('naive', NAIVE_CHUNKS),
+    joinOfFew: await joined('join', NAIVE_CHUNKS),
+  }
+}
+
+async function joined(how: 'join' | 'naive', chunks: number): Promise<JoinCosts> {
+  const script = new URL('./chunk-join.ts', import.meta.url).pathname
+  const { stdout } = await run(process.execPath, [script, how, String(chunks)])
+  return JSON.parse(stdout) as JoinCosts
+}
