@@ -52,6 +52,9 @@ export const filters = {
   runJobsOf: (functionId: number) => `cmd.job.run.*.${functionId}`,
   calls: 'call.>',
   events: 'evt.>',
+  /** As narrow as a reader of many kinds of event can say it; undefined: any. */
+  eventsOf: (aggregate = '*', functionId: number | '*' = '*', fact = '*') =>
+    `evt.${aggregate}.${functionId}.${fact}`,
   functionEvents: 'evt.function.*.*',
   functionEventsOf: (functionId: number) => `evt.function.${functionId}.*`,
   sessionEvents: 'evt.session.*.*',
@@ -97,6 +100,12 @@ export function parseFunctionEvent(subject: string): FunctionSubject | undefined
   const match = /^evt\.function\.(\d+)\.(registered|updated|deleted)$/.exec(subject)
   if (!match) return undefined
   return { functionId: Number(match[1]), fact: match[2] as FunctionFact }
+}
+
+/** What `subjects` makes of an event, without what stands behind it: `<aggregate>.<fact>`. */
+export function parseEventType(subject: string): string | undefined {
+  const match = /^evt\.([-\w]+)\.[-\w]+\.([-\w]+)$/.exec(subject)
+  return match === null ? undefined : `${match[1]}.${match[2]}`
 }
 
 /** The username's token, in a subject of `userEvents`; the key's id, in one of `apiKeyEvents`. */

@@ -27,6 +27,7 @@ import { CachedJobs } from './jobs/cached-jobs.ts'
 import { CancelledWaits } from './jobs/cancelled-waits.ts'
 import { DeadLetters } from './dead-letters/letters.ts'
 import { createRedrive } from './dead-letters/redrive.ts'
+import { Feed } from './feed/feed.ts'
 import { openFront } from './front.ts'
 import { createFunctionCommands } from './function-commands.ts'
 import { Admission } from './http/admission.ts'
@@ -45,6 +46,7 @@ import { ReadModel } from './read-model.ts'
 import { RedisLink } from './redis.ts'
 import { mountAccounts } from './surfaces/accounts/mount.ts'
 import { mountChunks } from './surfaces/chunks/mount.ts'
+import { mountEvents } from './surfaces/events/mount.ts'
 import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
@@ -139,6 +141,14 @@ async function serve(main: Main): Promise<void> {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
   })
+  const feed = stack.use(
+    new Feed({
+      ...{ bus, payloads, telemetry, log, stopping: signal },
+      heartbeatMs: config.eventHeartbeatMs,
+      seats: { max: config.maxEventReaders, maxPerOwner: config.maxEventReadersPerOwner },
+    }),
+  )
+  mountEvents(routing, feed)
   const operations = new Router({ ...routing, dialect: operationsDialect })
   const letters = new DeadLetters(bus, newAppender())
   const redrive = createRedrive({

@@ -26,6 +26,11 @@ const DEFAULT_FUNCTION_CONCURRENCY = 64
 /** Accepted jobs of one function that have not ended. */
 const DEFAULT_QUEUE_DEPTH = 10_000
 const DEFAULT_EVENT_TTL_DAYS = 30
+/** Of one edge; what is left of its connections is for requests. */
+const DEFAULT_EVENT_READERS = 8_000
+const DEFAULT_EVENT_READERS_PER_OWNER = 4_000
+/** Proxies cut what says nothing for 30 s or more. */
+const DEFAULT_EVENT_HEARTBEAT_MS = 15_000
 /** Ten million small jobs. The launcher sizes it by the volume of its own server instead. */
 const DEFAULT_STREAM_BYTES = 8 * 1024 ** 3
 
@@ -59,6 +64,10 @@ export interface Config extends AccessConfig {
   readonly queueDepth: number
   /** How long the log keeps what merely happened. */
   readonly eventTtlDays: number
+  /** Readers of live events on this edge. */
+  readonly maxEventReaders: number
+  readonly maxEventReadersPerOwner: number
+  readonly eventHeartbeatMs: number
   readonly maxStreamBytes: number
   readonly bwrapPath: string | undefined
   readonly pythonPath: string | undefined
@@ -104,6 +113,15 @@ export function resolveConfig(env: Env): Config {
     ),
     queueDepth: integer(env, 'QUEUE_DEPTH', DEFAULT_QUEUE_DEPTH, 1, 1_000_000),
     eventTtlDays: integer(env, 'EVENT_TTL_DAYS', DEFAULT_EVENT_TTL_DAYS, 1, 3_650),
+    maxEventReaders: integer(env, 'MAX_EVENT_READERS', DEFAULT_EVENT_READERS, 1, 100_000),
+    maxEventReadersPerOwner: integer(
+      env,
+      'MAX_EVENT_READERS_PER_OWNER',
+      DEFAULT_EVENT_READERS_PER_OWNER,
+      1,
+      100_000,
+    ),
+    eventHeartbeatMs: integer(env, 'EVENT_HEARTBEAT_MS', DEFAULT_EVENT_HEARTBEAT_MS, 100, 300_000),
     maxStreamBytes: integer(env, 'MAX_STREAM_BYTES', DEFAULT_STREAM_BYTES, 1024 ** 2, 1024 ** 5),
     bwrapPath: text(env, 'SLUICE_BWRAP'),
     pythonPath: text(env, 'SLUICE_PYTHON'),

@@ -22,6 +22,8 @@ export const INLINE_BYTES_MAX = 256 * 1024
 /** Each piece is a message and costs an fsync; the server takes no more than 1 MiB at once. */
 const PIECE_BYTES = 768 * 1024
 const HEADER = 'Sluice-Payload'
+/** Beside it, for whoever decides by that whether to load the payload. */
+const BRIEF = 'Sluice-Brief'
 const NANOS_PER_DAY = 86_400_000_000_000
 
 export type Keep = 'for-ever' | 'as-long-as-the-log'
@@ -33,6 +35,15 @@ export interface Payloads {
   sealJob(event: JobEvent): Promise<Sealed> | Sealed
   /** Parses a message's envelope; synchronous unless it lies in the store. */
   open<E extends Envelope>(message: Stored): E | Promise<E>
+}
+
+/** A message whose payload lies in the store, as far as it says itself. */
+export interface Brief {
+  /** Without its `data`. */
+  readonly envelope: Omit<Envelope, 'data'>
+  readonly owner: string | null
+  /** Of the payload, as JSON text. */
+  readonly bytes: number
 }
 
 export type Sealed = Pick<Append, 'payload' | 'headers'>
@@ -55,14 +66,22 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
   const happenings = await bucket('happenings', shareOf(options, 'happenings'), ttl)
   const stores: Readonly<Record<string, ObjectStore>> = { definitions, happenings }
 
-  const put = async (store: string, name: string, body: string): Promise<Sealed> => {
+  const put = async (store: string, envelope: Envelope, body: string): Promise<Sealed> => {
+    const name = envelope.id
     const bytes = Buffer.from(body, 'utf8')
     try {
       await stores[store]?.putBlob({ name, options: { max_chunk_size: PIECE_BYTES } }, bytes)
     } catch (error) {
       throw notStored(error, `${store}/${name}`)
     }
-    return { payload: '', headers: [[HEADER, `${store}/${name}`]] }
+    const brief = briefLine(envelope, bytes.length)
+    return {
+      payload: '',
+      headers: [
+        [HEADER, `${store}/${name}`],
+        [BRIEF, brief],
+      ],
+    }
   }
 
   const load = async <E extends Envelope>(reference: string): Promise<E> => {
@@ -86,7 +105,7 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
   const seal: Payloads['seal'] = (envelope, keep) => {
     const body = JSON.stringify(envelope)
     if (isInline(body)) return { payload: body }
-    return put(keep === 'for-ever' ? 'definitions' : 'happenings', envelope.id, body)
+    return put(keep === 'for-ever' ? 'definitions' : 'happenings', envelope, body)
   }
 
   return {
@@ -101,6 +120,21 @@ export async function openPayloads(nc: NatsConnection, options: PayloadOptions):
     },
   }
 }
+
+/** Undefined: the message holds its payload itself, or tells no more than where it lies. */
+export function briefOf({ data, headers }: Stored): Brief | undefined {
+  const line = data.length > 0 ? '' : (headers?.get(BRIEF) ?? '')
+  return line === '' ? undefined : (JSON.parse(line) as Brief)
+}
+
+function briefLine({ data, ...envelope }: Envelope, bytes: number): string {
+  const { owner } = data as { readonly owner?: unknown }
+  const brief: Brief = { envelope, owner: typeof owner === 'string' ? owner : null, bytes }
+  // A header is no place for anything but ASCII.
+  return JSON.stringify(brief).replace(/[^\x20-\x7e]/g, escaped)
+}
+
+const escaped = (char: string) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`
 
 /** Read again, it is no better: nobody will ever make sense of this message. */
 export const isUnreadable = (error: unknown): error is Error =>

@@ -15,16 +15,21 @@ export const since = (ms: number) => ({
   opt_start_time: new Date(ms - CLOCK_SLACK_MS).toISOString(),
 })
 
+export interface ReadOptions extends Partial<OrderedConsumerOptions> {
+  /** Messages that the server sends unasked: few for whoever may soon have enough. */
+  readonly batch?: number
+}
+
 export async function readToEnd(
   bus: Bus,
   stream: string,
-  options: Partial<OrderedConsumerOptions>,
+  { batch: max_messages = BATCH, ...options }: ReadOptions,
   onMessage: (message: JsMsg) => void | 'enough',
 ): Promise<void> {
   const consumer = await bus.js.consumers.get(stream, options)
   let pending = (await consumer.info(true)).num_pending
   while (pending > 0) {
-    const batch = await consumer.fetch({ max_messages: BATCH, expires: READ_EXPIRES_MS })
+    const batch = await consumer.fetch({ max_messages, expires: READ_EXPIRES_MS })
     let read = 0
     for await (const message of batch) {
       read++

@@ -42,7 +42,7 @@ describe('OPTIONS', () => {
       assert.equal(headers['access-control-allow-methods'], 'GET, PUT')
       assert.equal(
         headers['access-control-allow-headers'],
-        `${DOCUMENT['access-control-allow-headers']}, X-API-Key, Idempotency-Key, Prefer`,
+        `${DOCUMENT['access-control-allow-headers']}, X-API-Key, Idempotency-Key, Prefer, Last-Event-ID`,
       )
     }
   })

@@ -14,6 +14,7 @@ export const SCOPES = [
   'functions:write',
   'jobs:read',
   'jobs:write',
+  'events:read',
   'chunks:read',
   'chunks:write',
   'keys:write',

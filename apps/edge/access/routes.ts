@@ -35,6 +35,7 @@ const READ: readonly Scope[] = ['read:functions']
 const WRITE: readonly Scope[] = ['functions:write']
 const JOBS: readonly Scope[] = ['jobs:read']
 const JOBS_WRITE: readonly Scope[] = ['jobs:write']
+const EVENTS: readonly Scope[] = ['events:read']
 const CHUNKS: readonly Scope[] = ['chunks:read', 'chunks:write']
 const CHUNKS_WRITE: readonly Scope[] = ['chunks:write']
 const KEYS: readonly Scope[] = ['keys:write']
@@ -74,6 +75,8 @@ export const ROUTES = {
   'GET /api/v1/optimizations': { scopes: CHUNKS, limit: 'chunks' },
   'GET /api/v1/optimizations/:id': { scopes: CHUNKS, limit: 'chunks' },
   'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },
+
+  'GET /api/v1/events': { scopes: EVENTS },
 
   'POST /api/v1/auth/token': { scopes: [] },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },

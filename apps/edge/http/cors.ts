@@ -13,7 +13,7 @@ import type { Origins } from './origins.ts'
 const MAX_AGE_S = '86400'
 const DOCUMENT_HEADERS =
   'Content-Type, Authorization, Language-Title, X-Request-ID, X-Cache-Control'
-const OUR_HEADERS = `${DOCUMENT_HEADERS}, X-API-Key, Idempotency-Key, Prefer`
+const OUR_HEADERS = `${DOCUMENT_HEADERS}, X-API-Key, Idempotency-Key, Prefer, Last-Event-ID`
 const EXPOSED = [
   'X-Request-Id',
   'Location',

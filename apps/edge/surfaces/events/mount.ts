@@ -1,0 +1,51 @@
+/** Events as a product: live, or from the log, to those whose they are. */
+import { Problem } from '#domain/problem.ts'
+import type { Feed } from '../../feed/feed.ts'
+import { Router, type Exchange, type RouterOptions } from '../../http/exchange.ts'
+import { operationsDialect } from '../operations/dialect.ts'
+import { FILTER_NAMES, filterOf, wholeNumber } from './asked.ts'
+import { eventPage } from './page.ts'
+import { streamEvents } from './sse.ts'
+
+const LIMIT_MAX = 100
+const POSITION_NAMES = ['last_event_id', 'since']
+const KNOWN = [...FILTER_NAMES, ...POSITION_NAMES, 'limit']
+
+export function mountEvents(routing: Omit<RouterOptions, 'dialect'>, feed: Feed): void {
+  const router = new Router({ ...routing, dialect: operationsDialect })
+
+  router.on('GET /api/v1/events', (exchange) => {
+    const query = queryOf(exchange)
+    const filter = filterOf((name) => query.getAll(name))
+    const after = positionOf(exchange, query)
+    const limit = wholeNumber('limit', query.get('limit') ?? String(LIMIT_MAX), 1, LIMIT_MAX)
+    if (wantsStream(exchange)) return streamEvents(exchange, feed, { filter, after })
+    const { owner } = exchange.principal
+    return eventPage(feed, { owner, filter, after: after ?? 0, limit })
+  })
+
+  router.close()
+}
+
+const wantsStream = ({ header }: Exchange) =>
+  header('accept')?.toLowerCase().includes('text/event-stream') === true
+
+function queryOf({ incoming }: Exchange): URLSearchParams {
+  const query = new URLSearchParams((incoming.url ?? '').split('?').slice(1).join('?'))
+  const unknown = [...query.keys()].find((name) => !KNOWN.includes(name))
+  if (unknown === undefined) return query
+  const field = unknown.slice(0, 64)
+  const message = `${field} is no query parameter; there are ${KNOWN.join(', ')}.`
+  throw new Problem('INVALID_REQUEST', message, { field, known: KNOWN })
+}
+
+/** A client that reconnects repeats its query: what it has seen since then counts. */
+function positionOf({ header }: Exchange, query: URLSearchParams): number | undefined {
+  const seen = header('last-event-id')
+  if (seen !== undefined && seen !== '') return wholeNumber('Last-Event-ID', seen, 0)
+  for (const name of POSITION_NAMES) {
+    const text = query.get(name)
+    if (text !== null) return wholeNumber(name, text, 0)
+  }
+  return undefined
+}
