@@ -48,7 +48,7 @@ export async function measureChunks(): Promise<ChunkCosts> {
   }
   const corpus = [...syntheticChunks(LARGE_CHUNKS)]
   const slice = (index: number, length: number): readonly Chunk[] => {
-    const from = (index * length) % (LARGE_CHUNKS - length)
+    const from = (index * length) % (LARGE_CHUNKS - length + 1)
     return corpus.slice(from, from + length)
   }
   const document = (index: number, length: number) =>
