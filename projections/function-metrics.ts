@@ -87,20 +87,57 @@ export async function functionMetrics(
   owner: string,
   functionId: number,
 ): Promise<FunctionMetrics> {
-  const sums = await db
+  const sums = await sumsOf(db, owner, [functionId])
+  return metricsOf(sums.get(functionId) ?? NONE)
+}
+
+/** The same of several functions, by their ids. */
+export async function metricsOfFunctions(
+  db: Db,
+  owner: string,
+  functionIds: readonly number[],
+): Promise<ReadonlyMap<number, FunctionMetrics>> {
+  const sums = await sumsOf(db, owner, functionIds)
+  return new Map(functionIds.map((id) => [id, metricsOf(sums.get(id) ?? NONE)]))
+}
+
+async function sumsOf(
+  db: Db,
+  owner: string,
+  functionIds: readonly number[],
+): Promise<ReadonlyMap<number, Sums>> {
+  const rows = await db
     .selectFrom('function_metrics')
     .select([
-      sql<number>`coalesce(sum(successful), 0)`.as('successful'),
-      sql<number>`coalesce(sum(failed), 0)`.as('failed'),
-      sql<number>`coalesce(sum(cancelled), 0)`.as('cancelled'),
-      sql<number>`coalesce(sum(timed), 0)`.as('timed'),
-      sql<number>`coalesce(sum(duration_us), 0)`.as('duration_us'),
-      sql<number>`coalesce(sum(cpu_us), 0)`.as('cpu_us'),
-      sql<number>`coalesce(max(memory_bytes), 0)`.as('memory_bytes'),
+      'function_id',
+      sql<number>`sum(successful)`.as('successful'),
+      sql<number>`sum(failed)`.as('failed'),
+      sql<number>`sum(cancelled)`.as('cancelled'),
+      sql<number>`sum(timed)`.as('timed'),
+      sql<number>`sum(duration_us)`.as('duration_us'),
+      sql<number>`sum(cpu_us)`.as('cpu_us'),
+      sql<number>`max(memory_bytes)`.as('memory_bytes'),
     ])
-    .where('function_id', '=', functionId)
+    .where('function_id', 'in', functionIds)
     .where('owner', '=', owner)
-    .executeTakeFirstOrThrow()
+    .groupBy('function_id')
+    .execute()
+  return new Map(rows.map((row) => [row.function_id, row]))
+}
+
+type Sums = Omit<FunctionMetricsTable, 'function_id' | 'day' | 'owner'>
+
+const NONE: Sums = {
+  successful: 0,
+  failed: 0,
+  cancelled: 0,
+  timed: 0,
+  duration_us: 0,
+  cpu_us: 0,
+  memory_bytes: 0,
+}
+
+function metricsOf(sums: Sums): FunctionMetrics {
   const { successful, failed, cancelled, timed, duration_us, cpu_us, memory_bytes } = sums
   const total = successful + failed
   return {

@@ -4,9 +4,16 @@
  *
  * Applies `function.registered` and `function.updated`.
  */
+import { sql } from 'kysely'
 import type { Definition, FunctionEvent } from '#events/functions.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
+import {
+  bytesBefore,
+  DEFINITION_BYTES_MAX,
+  pageWithin,
+  type CursorRequest,
+} from './definition-pages.ts'
 import { column, type Part } from './statement.ts'
 
 export interface FunctionVersionTable {
@@ -78,6 +85,44 @@ export async function listVersions(
     .where('owner', '=', owner)
     .orderBy('version', 'desc')
     .execute()
+}
+
+export interface VersionPage {
+  /** Fewer than asked for where they are large, but one at least. */
+  readonly versions: readonly FunctionVersionRow[]
+  readonly has_more: boolean
+}
+
+/** Newest first, below the version `after`. */
+export async function pageOfVersions(
+  db: Db,
+  owner: string,
+  functionId: number,
+  { first, after }: CursorRequest,
+): Promise<VersionPage> {
+  let page = db
+    .selectFrom('function_versions')
+    .select(columns)
+    .where('function_id', '=', functionId)
+    .where('owner', '=', owner)
+    .orderBy('version', 'desc')
+    .limit(first + 1)
+  if (after !== undefined) page = page.where('version', '<', after)
+  const sized = db
+    .selectFrom(page.as('page'))
+    .selectAll()
+    .select([
+      bytesBefore(sql`version desc`).as('before'),
+      sql<number>`count(*) over ()`.as('found'),
+    ])
+  const rows = await db
+    .selectFrom(sized.as('sized'))
+    .selectAll()
+    .where('before', '<', DEFINITION_BYTES_MAX)
+    .orderBy('version', 'desc')
+    .execute()
+  const { shown: versions, has_more } = pageWithin(rows, first)
+  return { versions, has_more }
 }
 
 export async function findVersion(

@@ -5,9 +5,16 @@
  * Applies `function.registered`, `function.updated`, `function.deleted`. Versions only rise, and
  * nothing defines a function after its end.
  */
+import { sql } from 'kysely'
 import type { Definition, FunctionEvent } from '#events/functions.ts'
 import type { Db } from './database.ts'
 import { MOVED } from './checkpoint.ts'
+import {
+  bytesBefore,
+  DEFINITION_BYTES_MAX,
+  pageWithin,
+  type CursorRequest,
+} from './definition-pages.ts'
 import { column, type Part } from './statement.ts'
 
 export interface FunctionTable {
@@ -116,6 +123,54 @@ export async function listFunctions(db: Db, owner: string): Promise<readonly Fun
     .where('owner', '=', owner)
     .where('deleted_at', 'is', null)
     .orderBy('id')
+    .execute()
+}
+
+export interface FunctionPage {
+  /** Fewer than asked for where they are large, but one at least. */
+  readonly functions: readonly FunctionRow[]
+  readonly has_more: boolean
+}
+
+/** Those that exist, oldest first, above the id `after`. */
+export async function pageOfFunctions(
+  db: Db,
+  owner: string,
+  { first, after = 0 }: CursorRequest,
+): Promise<FunctionPage> {
+  const page = db
+    .selectFrom('functions')
+    .selectAll()
+    .where('owner', '=', owner)
+    .where('deleted_at', 'is', null)
+    .where('id', '>', after)
+    .orderBy('id')
+    .limit(first + 1)
+  const sized = db
+    .selectFrom(page.as('page'))
+    .selectAll()
+    .select([bytesBefore(sql`id`).as('before'), sql<number>`count(*) over ()`.as('found')])
+  const rows = await db
+    .selectFrom(sized.as('sized'))
+    .selectAll()
+    .where('before', '<', DEFINITION_BYTES_MAX)
+    .orderBy('id')
+    .execute()
+  const { shown: functions, has_more } = pageWithin(rows, first)
+  return { functions, has_more }
+}
+
+/** Also deleted ones, as below; those that there are. */
+export async function findFunctions(
+  db: Db,
+  owner: string,
+  ids: readonly number[],
+): Promise<readonly FunctionRow[]> {
+  return db
+    .selectFrom('functions')
+    .selectAll()
+    .where('owner', '=', owner)
+    .where('id', 'in', ids)
     .execute()
 }
 
