@@ -51,6 +51,7 @@ import { functionsDialect } from './surfaces/functions/dialect.ts'
 import { explainRoutes } from './surfaces/functions/explain.ts'
 import { functionRoutes } from './surfaces/functions/functions.ts'
 import { jobRoutes } from './surfaces/functions/jobs.ts'
+import { mountGraphql } from './surfaces/graphql/mount.ts'
 import { lambdaDialect } from './surfaces/lambda/dialect.ts'
 import { mountLambda } from './surfaces/lambda/mount.ts'
 import { deadLetterRoutes } from './surfaces/operations/dead-letters.ts'
@@ -137,6 +138,7 @@ async function serve(main: Main): Promise<void> {
   lambda.close()
   const analyses = createAnalyses({ bus, payloads, send })
   mountChunks(routing, { analyses, send, queries, maxBodyBytes: maxLargeBodyBytes })
+  mountGraphql(routing, { queries })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),

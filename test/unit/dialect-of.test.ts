@@ -27,10 +27,10 @@ for (const path of ['/api/v1/chunks', '/api/v1/batch/x', '/api/v1/auth/token/x']
   })
 }
 
-for (const path of ['/api/v1/nothing', '/api', '/api/v2/initialize']) {
+for (const path of ['/api/v1/nothing', '/api', '/api/v2/initialize', '/graphql']) {
   test(`${path} is ours`, () => assert.equal(bodyAt(path)['status'], 404))
 }
 
-for (const path of ['/functions/1/x', '/apis', '/nothing', undefined]) {
+for (const path of ['/functions/1/x', '/apis', '/graphqls', '/nothing', undefined]) {
   test(`${String(path)} is the functions API's`, () => assert.equal(bodyAt(path)['success'], false))
 }

@@ -77,6 +77,8 @@ export const ROUTES = {
   'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },
 
   'GET /api/v1/events': { scopes: EVENTS },
+  // Each field wants the scope of the route that shows the same, and the tightest limit of them holds.
+  'POST /graphql': { scopes: [...READ, ...JOBS, ...CHUNKS], limit: 'chunks' },
 
   'POST /api/v1/auth/token': { scopes: [] },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },

@@ -8,7 +8,9 @@ import { chunkMessageId, type SettleOptimization } from '#events/chunks.ts'
 import {
   findOptimization,
   pageOfOptimizations,
+  type OptimizationOrder,
   type OptimizationRow,
+  type PageOfOptimizations,
 } from '#projections/optimizations.ts'
 import type { SendCommand } from '../../commands.ts'
 import { readJson } from '../../http/body.ts'
@@ -38,18 +40,13 @@ export function optimizationRoutes(
     const { value, fresh } = await queries.ask((db) =>
       pageOfOptimizations(db, owner, filter, order),
     )
-    const { page, perPage: per_page } = order
-    const total_pages = Math.ceil(value.total / per_page)
-    const body = {
-      data: value.rows.map(view),
-      pagination: { page, per_page, total: value.total, total_pages },
-    }
+    const body = optimizationsView(value, order)
     return { status: 200, body: JSON.stringify(body), headers: staleness(fresh) }
   })
 
   router.on('GET /api/v1/optimizations/:id', async (exchange) => {
     const { value, fresh } = await found(exchange)
-    return { status: 200, body: JSON.stringify(view(value)), headers: staleness(fresh) }
+    return { status: 200, body: JSON.stringify(optimizationView(value)), headers: staleness(fresh) }
   })
 
   router.on('PATCH /api/v1/optimizations/:id', async (exchange) => {
@@ -61,15 +58,21 @@ export function optimizationRoutes(
     const data = { optimization_id, owner, status }
     await send({ type, id, subject: optimization_id, data }, exchange.cause)
     const { value, fresh } = await found(exchange)
-    return { status: 200, body: JSON.stringify(view(value)), headers: staleness(fresh) }
+    return { status: 200, body: JSON.stringify(optimizationView(value)), headers: staleness(fresh) }
   })
 
   function found({ param, principal: { owner } }: Exchange): Promise<Found<OptimizationRow>> {
-    const id = param('id').toLowerCase()
-    const missing = () => notFound(param('id'))
-    if (!UUID.test(id)) throw missing()
+    const { id, missing } = optimizationIn(param('id'))
     return queries.require((db) => findOptimization(db, owner, id), missing)
   }
+}
+
+/** What is no id at all is as unknown as one that is nobody's. */
+export function optimizationIn(given: string) {
+  const id = given.toLowerCase()
+  const missing = () => notFound(given)
+  if (!UUID.test(id)) throw missing()
+  return { id, missing }
 }
 
 function notFound(id: string): Problem {
@@ -77,7 +80,16 @@ function notFound(id: string): Problem {
   return new Problem('NOT_FOUND', `There is no optimization ${id.slice(0, 64)}`, details)
 }
 
-function view({ id, kind, name, finding, overall_score, created_at, status }: OptimizationRow) {
+export function optimizationsView(
+  { rows, total }: PageOfOptimizations,
+  { page, perPage: per_page }: OptimizationOrder,
+) {
+  const total_pages = Math.ceil(total / per_page)
+  return { data: rows.map(optimizationView), pagination: { page, per_page, total, total_pages } }
+}
+
+export function optimizationView(row: OptimizationRow) {
+  const { id, kind, name, finding, overall_score, created_at, status } = row
   const { related_total, plan, ...told } = finding
   return {
     ...{ id, ...told, created_at, status, overall_score },

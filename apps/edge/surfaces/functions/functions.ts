@@ -14,11 +14,7 @@ import {
 } from '#events/functions.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
 import { functionMetrics } from '#projections/function-metrics.ts'
-import {
-  findVersion,
-  listVersions,
-  type FunctionVersionRow,
-} from '#projections/function-versions.ts'
+import { findVersion, listVersions } from '#projections/function-versions.ts'
 import { findFunction, listFunctions } from '#projections/functions.ts'
 import { requireExecute, type Principal } from '../../access/principal.ts'
 import type { Definitions } from '../../knowledge/definitions.ts'
@@ -37,7 +33,7 @@ import type {
   VersionList,
 } from './schemas.ts'
 import { requireUsableSchedule } from './schedules.ts'
-import { functionView, metricsView } from './views.ts'
+import { functionView, metricsView, versionView } from './views.ts'
 
 const REQUIRED = ['name', 'runtime', 'code', 'execution_type']
 const validInput = validator<FunctionInput>(FunctionInput)
@@ -205,9 +201,4 @@ function withoutNulls(body: unknown, fields: readonly string[]): unknown {
   return Object.fromEntries(
     Object.entries(body).filter(([key, value]) => value !== null || !fields.includes(key)),
   )
-}
-
-/** A version never changes, so it was updated when it was made. */
-function versionView({ function_id: id, version, definition, created_at }: FunctionVersionRow) {
-  return functionView({ id, version, definition, created_at, updated_at: created_at })
 }

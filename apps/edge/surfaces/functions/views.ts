@@ -6,6 +6,7 @@ import type { Definition } from '#events/functions.ts'
 import type { JobStatus } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
+import type { FunctionVersionRow } from '#projections/function-versions.ts'
 import type { JobRow, JobSummary } from '#projections/job-queries.ts'
 import { scheduleView } from './schedules.ts'
 import type { AcceptedJob as Accepted } from '../../jobs/invoked.ts'
@@ -34,6 +35,16 @@ export function functionView(row: VersionOfFunction): FunctionView {
     ...{ retry, concurrency, max_queue_age, max_queue_depth },
     schedule: scheduleView(definition.schedule, Date.now()),
   }
+}
+
+/** A version never changes, so it was updated when it was made. */
+export function versionView({
+  function_id: id,
+  version,
+  definition,
+  created_at,
+}: FunctionVersionRow): FunctionView {
+  return functionView({ id, version, definition, created_at, updated_at: created_at })
 }
 
 export function jobView(row: JobSummary): JobView {

@@ -1,0 +1,381 @@
+/** GraphQL tells what the REST APIs tell, to whom they tell it, and no more of it at once. */
+import assert from 'node:assert/strict'
+import { after, before, it } from 'node:test'
+import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
+import { bearer, tokenOf } from '../support/tokens.ts'
+import { chunk, SAMPLE, type Fields } from './chunks-api.ts'
+import { FunctionsApi } from './functions-api.ts'
+import { GraphqlApi } from './graphql-api.ts'
+import { fetchJson } from '../support/fetch-json.ts'
+
+const FUNCTION = `id name runtime code execution_type created_at updated_at version description
+  timeout_ms memory_mb schema examples env retry concurrency max_queue_age max_queue_depth
+  schedule { cron time_zone overlap event enabled next_run_at }`
+const METRICS = `invocations { total successful failed cancelled }
+  success_rate avg_execution_time cpu_usage memory_usage`
+const JOB = `id function_id status result timestamp duration function_version runtime attempt
+  error { code message type line column stack } cancelled retry_at started_at finished_at run_at
+  trigger scheduled_for session_id cached_from redriven_from`
+const OPTIMIZATION = `id chunk_id type priority title description suggested_action related_chunks
+  related_total created_at status overall_score plan document_id batch_id`
+
+let platform: TestPlatform
+let ada: GraphqlApi
+let adasRest: FunctionsApi
+let adasToken: Readonly<Record<string, string>>
+let functionId: number
+let jobIds: number[]
+
+before(async () => {
+  platform = await startPlatform({ env: { AUTH: 'required', RATE_LIMITS: 'off' } })
+  adasToken = bearer(await tokenOf(platform, { subject: 'ada', scopes: ['admin'] }))
+  ada = new GraphqlApi(platform.url, adasToken)
+  adasRest = new FunctionsApi(platform.url, adasToken)
+  functionId = await adasRest.register({
+    schedule: { cron: '0 0 1 1 *', enabled: true },
+    schema: { params: { type: 'object' } },
+    env: { A: 'b' },
+  })
+  await adasRest.change(functionId, { description: 'again' })
+  jobIds = []
+  for (const n of [1, 2, 3]) jobIds.unshift((await adasRest.call(functionId, { n })).id)
+  const chunks = [chunk(SAMPLE, 'c-1'), chunk(SAMPLE, 'c-2'), chunk(`${SAMPLE} More.`, 'c-3')]
+  await rest('/api/v1/documents/analyze', { document_id: 'doc', chunks })
+})
+after(() => platform[Symbol.asyncDispose]())
+
+/** The body of Ada's answer with 200. */
+async function rest<T = Fields>(path: string, json?: unknown): Promise<T> {
+  const request = json === undefined ? {} : { json }
+  const url = `${platform.url}${path}`
+  const { status, body } = await fetchJson<T>(url, { ...request, headers: adasToken })
+  assert.equal(status, 200, JSON.stringify(body))
+  return body
+}
+
+const data = async <T>(path: string) => (await rest<{ data: T }>(path)).data
+
+/** What GraphQL answers with null, REST may leave out. */
+const withoutNulls = (fields: Fields) =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
+
+/** Somebody with these scopes only. */
+async function somebody(subject: string, ...scopes: Parameters<typeof tokenOf>[1]['scopes']) {
+  return new GraphqlApi(platform.url, bearer(await tokenOf(platform, { subject, scopes })))
+}
+
+it('shows functions, versions, metrics and jobs as REST does', async () => {
+  const answer = await ada.data<Record<string, Fields>>(
+    `query ($id: SafeInt!, $job: SafeInt!) {
+      function(id: $id) { ${FUNCTION} metrics { ${METRICS} } jobs { jobs { ${JOB} } has_more } }
+      functions { functions { ${FUNCTION} } has_more next_after }
+      versions(function_id: $id) { versions { ${FUNCTION} } has_more }
+      function_metrics(function_id: $id) { ${METRICS} }
+      jobs(function_id: $id, status: success) { jobs { ${JOB} } has_more next_after }
+      job(id: $job) { ${JOB} input logs { logs { stream time text } truncated } function { name } }
+    }`,
+    { id: functionId, job: jobIds[0] },
+  )
+  const at = `/functions/${functionId}`
+  const shown = await data<Fields>(at)
+  const metrics = await data<Fields>(`${at}/metrics`)
+  const { jobs } = await data<{ jobs: readonly Fields[] }>(`${at}/jobs`)
+  const { versions } = await data<{ versions: readonly Fields[] }>(`${at}/versions`)
+  assert.deepEqual(answer['function'], { ...shown, metrics, jobs: { jobs, has_more: false } })
+  assert.deepEqual(answer['functions'], { functions: [shown], has_more: false, next_after: null })
+  assert.deepEqual(answer['versions'], { versions, has_more: false })
+  assert.deepEqual(answer['function_metrics'], metrics)
+  assert.deepEqual(answer['jobs'], { jobs, has_more: false, next_after: null })
+  assert.deepEqual(answer['job'], {
+    ...(await data<Fields>(`/jobs/${jobIds[0]}`)),
+    logs: await data<Fields>(`/jobs/${jobIds[0]}/logs`),
+    function: { name: shown['name'] },
+  })
+})
+
+it('shows optimizations as REST does, by the same filters, order and pages', async () => {
+  interface Page {
+    readonly data: readonly Fields[]
+    readonly pagination: Fields
+  }
+  const { optimizations } = await ada.data<{ optimizations: Page }>(
+    `query ($filter: OptimizationFilter) {
+      optimizations(filter: $filter, sort_by: priority, order: asc, page: 2, per_page: 2) {
+        data { ${OPTIMIZATION} } pagination { page per_page total total_pages }
+      }
+    }`,
+    { filter: { document_id: 'doc', status: 'pending', max_score: 0.99, date_from: '2020-01-01' } },
+  )
+  const same = 'document_id=doc&status=pending&max_score=0.99&date_from=2020-01-01'
+  const page = await rest<Page>(
+    `/api/v1/optimizations?${same}&sort_by=priority&order=asc&page=2&per_page=2`,
+  )
+  assert.ok(page.data.length > 0)
+  assert.deepEqual(optimizations.data.map(withoutNulls), page.data)
+  assert.deepEqual(optimizations.pagination, page.pagination)
+
+  const id = String(page.data[0]?.['id'])
+  const { optimization } = await ada.data<{ optimization: Fields }>(
+    `query ($id: ID!) { optimization(id: $id) { ${OPTIMIZATION} } }`,
+    { id },
+  )
+  assert.deepEqual(withoutNulls(optimization), await rest(`/api/v1/optimizations/${id}`))
+})
+
+it('reads what was just written', async () => {
+  const id = await adasRest.register({ name: 'fresh' })
+  const query = 'query ($id: SafeInt!) { function(id: $id) { id name } }'
+  assert.deepEqual(await ada.data(query, { id }), { function: { id, name: 'fresh' } })
+  await adasRest.remove(id)
+  assert.equal((await ada.error(200, query, { id })).extensions?.code, 'NOT_FOUND')
+})
+
+it('pages on after what was seen', async () => {
+  const others = [await adasRest.register(), await adasRest.register()]
+  interface Page {
+    readonly functions: readonly { readonly id: number }[]
+    readonly has_more: boolean
+    readonly next_after: number | null
+  }
+  const seen: number[] = []
+  for (let after: number | null = null; ;) {
+    const page: Page = (
+      await ada.data<{ functions: Page }>(
+        'query ($after: SafeInt) { functions(first: 1, after: $after) { functions { id } has_more next_after } }',
+        { after },
+      )
+    ).functions
+    seen.push(...page.functions.map(({ id }) => id))
+    assert.equal(page.has_more, page.next_after !== null)
+    if (!page.has_more) break
+    after = page.next_after
+  }
+  assert.deepEqual(seen, [functionId, ...others])
+
+  const jobs = async (after: string) => {
+    const asked = `jobs(function_id: ${functionId}, first: 2 ${after}) { jobs { id } next_after }`
+    const answer = await ada.data<{ jobs: { jobs: { id: number }[]; next_after: number } }>(
+      `{ ${asked} }`,
+    )
+    return answer.jobs
+  }
+  const newest = await jobs('')
+  assert.deepEqual([...newest.jobs.map(({ id }) => id)], jobIds.slice(0, 2))
+  const rest = await jobs(`after: ${newest.next_after}`)
+  assert.deepEqual(
+    rest.jobs.map(({ id }) => id),
+    jobIds.slice(2),
+  )
+
+  const versions = `{ versions(function_id: ${functionId}, first: 1, after: 2) { versions { version } has_more } }`
+  assert.deepEqual(await ada.data(versions), {
+    versions: { versions: [{ version: 1 }], has_more: false },
+  })
+})
+
+it('refuses pages that are too long, in the words of REST', async () => {
+  const refused = await ada.error(200, '{ functions(first: 101) { has_more } }')
+  assert.equal(refused.extensions?.code, 'INVALID_REQUEST')
+  assert.match(refused.message, /first must be a whole number from 1 to 100/)
+  const code = async (query: string) => (await ada.error(200, query)).extensions?.code
+  assert.equal(await code('{ optimizations(per_page: 0) { data { id } } }'), 'VALIDATION_FAILED')
+  assert.equal(
+    await code('{ optimizations(filter: { min_score: 2 }) { data { id } } }'),
+    'VALIDATION_FAILED',
+  )
+  assert.equal(
+    await code('{ optimizations(filter: { date_from: "soon" }) { data { id } } }'),
+    'INVALID_REQUEST',
+  )
+  assert.equal(
+    await code(`{ jobs(function_id: ${functionId}, after: 999999) { has_more } }`),
+    'INVALID_REQUEST',
+  )
+})
+
+it('shows nobody what belongs to somebody else', async () => {
+  const eve = await somebody('eve', 'admin')
+  const { data: optimizations } = await rest<{ data: Fields[] }>('/api/v1/optimizations')
+  const asked = {
+    function: `function(id: ${functionId}) { id }`,
+    versions: `versions(function_id: ${functionId}) { has_more }`,
+    function_metrics: `function_metrics(function_id: ${functionId}) { success_rate }`,
+    jobs: `jobs(function_id: ${functionId}) { has_more }`,
+    job: `job(id: ${jobIds[0]}) { id }`,
+    optimization: `optimization(id: "${String(optimizations[0]?.['id'])}") { id }`,
+  }
+  const fields = Object.entries(asked)
+  const { body } = await eve.ask(`{ ${fields.map(([, field]) => field).join(' ')} }`)
+  assert.deepEqual(body.data, Object.fromEntries(fields.map(([name]) => [name, null])))
+  assert.deepEqual(
+    body.errors?.map(({ path, extensions }) => [path?.[0], extensions?.code]).sort(),
+    fields.map(([name]) => [name, 'NOT_FOUND']).sort(),
+  )
+  const lists = await eve.data(
+    '{ functions { functions { id } } optimizations { data { id } pagination { total } } }',
+  )
+  assert.deepEqual(lists, {
+    functions: { functions: [] },
+    optimizations: { data: [], pagination: { total: 0 } },
+  })
+})
+
+it('wants for each field the scope of its REST route', async () => {
+  const jobs = await somebody('ada', 'jobs:read')
+  const { body } = await jobs.ask(
+    `{ job(id: ${jobIds[0]}) { id function { name } } optimization(id: "x") { id } }`,
+  )
+  assert.deepEqual(body.data, { job: { id: jobIds[0], function: null }, optimization: null })
+  assert.deepEqual(
+    body.errors?.map(({ path, extensions }) => [path?.join('.'), extensions]).sort(),
+    [
+      ['job.function', { code: 'FORBIDDEN', details: { required_scope: ['read:functions'] } }],
+      [
+        'optimization',
+        { code: 'FORBIDDEN', details: { required_scope: ['chunks:read', 'chunks:write'] } },
+      ],
+    ],
+  )
+  const reader = await somebody('ada', 'read:functions')
+  const nested = await reader.ask(`{ function(id: ${functionId}) { id jobs { has_more } } }`)
+  assert.deepEqual(nested.body.data, { function: { id: functionId, jobs: null } })
+  assert.equal(nested.body.errors?.[0]?.extensions?.code, 'FORBIDDEN')
+
+  const stranger = await (await somebody('ada', 'keys:write')).ask('{ __typename }')
+  assert.equal(stranger.status, 403)
+  assert.equal((await new GraphqlApi(platform.url).ask('{ __typename }')).status, 401)
+})
+
+it('holds to its limits before it does anything', async () => {
+  const limits: Record<string, string> = {
+    depth: `{ job(id: 1) ${'{ function { jobs(first: 1) { jobs '.repeat(2)}{ function { id } ${'} } } '.repeat(2)} } }`,
+    aliases: `{ ${Array.from({ length: 31 }, (_, n) => `a${n}: __typename`).join(' ')} }`,
+    fields: `{ ${'__typename '.repeat(501)} }`,
+    cost: '{ functions(first: 21) { functions { jobs(first: 1) { has_more } } } }',
+  }
+  for (const [limit, query] of Object.entries(limits)) {
+    const { extensions } = await ada.error(400, query)
+    assert.equal(extensions?.code, 'INVALID_REQUEST')
+    assert.equal(extensions.details?.['limit'], limit)
+  }
+  const long = await ada.error(400, `{ ${'x '.repeat(2_000)} }`)
+  assert.match(long.message, /more that 2000 tokens/)
+  const byVariable =
+    'query ($n: Int = 100) { functions(first: $n) { functions { jobs { has_more } } } }'
+  assert.equal((await ada.error(400, byVariable)).extensions?.details?.['limit'], 'cost')
+  await ada.data(byVariable, { n: 2 })
+  const spread = Array.from(
+    { length: 60 },
+    (_, n) => `fragment f${n} on Query { ...f${n + 1} ...f${n + 1} }`,
+  )
+  const bomb = `{ ...f0 } ${spread.join(' ')} fragment f60 on Query { __typename }`
+  assert.equal((await ada.error(400, bomb)).extensions?.details?.['limit'], 'fields')
+})
+
+it('explains itself to whoever introspects', async () => {
+  const { getIntrospectionQuery, buildClientSchema } = await import('graphql')
+  const schema = buildClientSchema(await ada.data(getIntrospectionQuery()))
+  assert.ok(schema.getType('Optimization'))
+  const deep = '{ __schema { types { fields { type { fields { type { fields { name } } } } } } } }'
+  assert.match((await ada.error(400, deep)).message, /introspection depth/)
+})
+
+it('answers hostile requests with what is wrong with them', async () => {
+  const bodies: readonly (readonly [number, unknown])[] = [
+    [400, {}],
+    [400, []],
+    [400, [{ query: '{ __typename }' }, { query: '{ __typename }' }]],
+    [400, null],
+    [400, 'text'],
+    [400, { query: 7 }],
+    [400, { query: '' }],
+    [400, { query: '{' }],
+    [400, { query: '{ nothing }' }],
+    [400, { query: '{ __typename }', variables: [] }],
+    [400, { query: '{ __typename }', variables: 'x' }],
+    [400, { query: '{ __typename }', operationName: 'other' }],
+    [400, { query: '{ __typename }', operationName: { a: 1 } }],
+    [400, { query: '{ __typename }', extensions: 1 }],
+    [400, { query: '{ __typename }', more: 1 }],
+    [400, { query: 'query a { __typename } query a { __typename }', operationName: 'a' }],
+    [400, { query: 'query a { __typename } query b { __typename }' }],
+    [400, { query: '{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }' }],
+    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: '1' } }],
+    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: 1e300 } }],
+    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: {} } }],
+    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }' }],
+    [400, { query: `{ job(id: ${'['.repeat(900)}${']'.repeat(900)}) { id } }` }],
+    [400, { query: '{ job(id: 99999999999999999999) { id } }' }],
+    [200, { query: '{ job(id: -1) { id } }' }],
+    [200, { query: '{ job(id: 9007199254740991) { id } }' }],
+    [200, { query: '{ function(id: 0) { id } }' }],
+    [200, { query: '{ optimization(id: "\\u0000") { id } }' }],
+    [400, { query: '{ optimizations(filter: { chunk_id: "\\ud800" }) { data { id } } }' }],
+    [
+      200,
+      {
+        query: 'query ($id: String) { optimizations(filter: { chunk_id: $id }) { data { id } } }',
+        variables: { id: '\u0000\ud800' },
+      },
+    ],
+    [200, { query: '{ optimizations(page: 2147483647) { data { id } } }' }],
+    [200, { query: '{ functions(first: -5, after: -9007199254740991) { has_more } }' }],
+    [200, { query: 'mutation { x }' }],
+  ]
+  for (const [expected, body] of bodies) {
+    const { status, body: answer } = await ada.send(body)
+    assert.equal(status, expected, `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
+  }
+  const url = `${platform.url}/graphql`
+  const raw = async (body: string, headers: Readonly<Record<string, string>>, method = 'POST') => {
+    const response = await fetch(url, { method, body, headers: { ...adasToken, ...headers } })
+    await response.arrayBuffer()
+    return response.status
+  }
+  const json = { 'content-type': 'application/json' }
+  const query = '{ __typename }'
+  assert.equal(await raw('{"query":', json), 400)
+  assert.equal(await raw('', json), 400)
+  assert.equal(await raw(`{"query":${'['.repeat(600)}${']'.repeat(600)}}`, json), 400)
+  assert.equal(await raw(JSON.stringify({ query: ' '.repeat(70_000) }), json), 413)
+  assert.equal(await raw(query, { 'content-type': 'application/graphql' }), 415)
+  assert.equal(
+    await raw(`query=${query}`, { 'content-type': 'application/x-www-form-urlencoded' }),
+    415,
+  )
+  assert.equal(await raw('{}', json, 'PUT'), 405)
+  const got = await fetch(`${url}?query=${encodeURIComponent(query)}`, { headers: adasToken })
+  assert.equal(got.status, 405)
+  assert.equal(got.headers.get('allow'), 'POST, OPTIONS')
+  await got.arrayBuffer()
+})
+
+it('speaks the media type that is asked for', async () => {
+  const refused = async (accept: string) => {
+    const { status, headers } = await ada.send({ query: '{ nothing }' }, { accept })
+    return [status, headers.get('content-type')]
+  }
+  const own = 'application/graphql-response+json; charset=utf-8'
+  assert.deepEqual(await refused('*/*'), [400, own])
+  assert.deepEqual(await refused(`application/json, application/graphql-response+json`), [400, own])
+  // So the specification wants it of the older type.
+  assert.deepEqual(await refused('application/json'), [200, 'application/json; charset=utf-8'])
+})
+
+it('says that it could not look, rather than that nothing is there', async () => {
+  const { projector } = platform.processes
+  assert.ok(projector)
+  process.kill(projector, 'SIGSTOP')
+  try {
+    await adasRest.register({ name: 'not yet' })
+    const { body } = await ada.ask('{ functions { has_more } job(id: 900000000) { id } }')
+    assert.equal(body.extensions?.['stale'], true)
+    assert.equal(body.errors?.[0]?.extensions?.code, 'UNAVAILABLE')
+  } finally {
+    process.kill(projector, 'SIGCONT')
+  }
+  const isFresh = async () =>
+    (await ada.ask('{ functions { has_more } }')).body.extensions === undefined
+  await until(isFresh, { timeoutMs: 30_000, what: 'a fresh answer' })
+})
