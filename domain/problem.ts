@@ -15,6 +15,8 @@ export type ProblemCode =
   | 'PAYLOAD_TOO_LARGE'
   | 'NOT_FOUND'
   | 'METHOD_NOT_ALLOWED'
+  /** It is to be asked over a WebSocket. */
+  | 'UPGRADE_REQUIRED'
   | 'NAME_TAKEN'
   /** It does not go with the state that things are in. */
   | 'CONFLICT'

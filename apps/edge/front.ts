@@ -10,7 +10,7 @@ import { Problem } from '#domain/problem.ts'
 import type { Config } from '#runtime/config.ts'
 import type { Log } from '#runtime/log.ts'
 import type { Telemetry } from '#runtime/telemetry.ts'
-import { createAccess, type Access } from './http/access.ts'
+import { createAccess, createSocketAccess, type Access } from './http/access.ts'
 import { discardRest } from './http/body.ts'
 import { createCors } from './http/cors.ts'
 import { asProblem, requestIdOf, respond, type App } from './http/exchange.ts'
@@ -48,7 +48,9 @@ export function openFront({ app, config, telemetry, log }: FrontOptions): Promis
   const allows = createOrigins({ configured: corsOrigins, loopback: auth === 'open' })
   // With credentials there is nothing that a page could do in the name of its visitor.
   const access: Access =
-    auth === 'open' ? createAccess({ hosts: [host, ...lambdaHosts], allows }) : () => undefined
+    auth === 'open'
+      ? createAccess({ hosts: [host, ...lambdaHosts], allows })
+      : createSocketAccess(allows)
   return serveHttp({
     ...{ host, port, fetch: app.fetch },
     prepare: createCors(allows),

@@ -150,7 +150,7 @@ async function serve(main: Main): Promise<void> {
       seats: { max: config.maxEventReaders, maxPerOwner: config.maxEventReadersPerOwner },
     }),
   )
-  mountEvents(routing, feed)
+  mountEvents(routing, { feed, heartbeatMs: config.eventHeartbeatMs })
   const operations = new Router({ ...routing, dialect: operationsDialect })
   const letters = new DeadLetters(bus, newAppender())
   const redrive = createRedrive({

@@ -77,6 +77,7 @@ export const ROUTES = {
   'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },
 
   'GET /api/v1/events': { scopes: EVENTS },
+  'GET /api/v1/ws': { scopes: EVENTS },
   // Each field wants the scope of the route that shows the same, and the tightest limit of them holds.
   'POST /graphql': { scopes: [...READ, ...JOBS, ...CHUNKS], limit: 'chunks' },
 

@@ -6,10 +6,12 @@
  *    (DNS rebinding) is refused, on every route.
  * 2. What may change something comes from no foreign page: browsers say whence (`Origin`,
  *    `Sec-Fetch-Site`), and a page cannot take that back. Programs say nothing, and may.
+ * 3. Neither does a WebSocket: what comes over it a foreign page could read, unlike an answer.
  */
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '#domain/problem.ts'
 import { LOOPBACK, type Origins } from './origins.ts'
+import { asksForWebSocket } from './upgrade.ts'
 
 /** RFC 9110: a name, an IPv4 or a bracketed IPv6 address; perhaps a port. */
 const HOST = /^(?<name>[\w.-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
@@ -31,7 +33,8 @@ export function createAccess({ hosts, allows }: AccessOptions): Access {
   const known = new Set([...hosts].map((host) => bracketed(host.toLowerCase())))
   const good = new Set<string>()
 
-  return ({ method, headers }) => {
+  return (incoming) => {
+    const { method, headers } = incoming
     const { host = '' } = headers
     if (!good.has(host)) {
       const name = HOST.exec(host)?.groups?.['name']
@@ -43,21 +46,31 @@ export function createAccess({ hosts, allows }: AccessOptions): Access {
       }
       if (good.size < REMEMBERED_MAX) good.add(host)
     }
-    if (method !== undefined && HARMLESS.has(method)) return undefined
-    const { origin } = headers
-    if (origin !== undefined) {
-      if (allows(origin)) return undefined
-      return new Problem('FORBIDDEN', 'Pages of other origins may not do this.', {
-        field: 'Origin',
-      })
-    }
-    if (headers['sec-fetch-site'] === 'cross-site') {
-      return new Problem('FORBIDDEN', 'Pages of other sites may not do this.', {
-        field: 'Sec-Fetch-Site',
-      })
-    }
-    return undefined
+    const isHarmless = method !== undefined && HARMLESS.has(method) && !asksForWebSocket(incoming)
+    return isHarmless ? undefined : refusePages(incoming, allows)
   }
+}
+
+/** Where everybody shows credentials: there a page can do what its own make it do, but no more. */
+export const createSocketAccess =
+  (allows: Origins): Access =>
+  (incoming) =>
+    asksForWebSocket(incoming) ? refusePages(incoming, allows) : undefined
+
+function refusePages({ headers }: IncomingMessage, allows: Origins): Problem | undefined {
+  const { origin, host } = headers
+  if (origin !== undefined) {
+    if (allows(origin) || URL.parse(origin)?.host === host) return undefined
+    return new Problem('FORBIDDEN', 'Pages of other origins may not do this.', {
+      field: 'Origin',
+    })
+  }
+  if (headers['sec-fetch-site'] === 'cross-site') {
+    return new Problem('FORBIDDEN', 'Pages of other sites may not do this.', {
+      field: 'Sec-Fetch-Site',
+    })
+  }
+  return undefined
 }
 
 const bracketed = (host: string) =>

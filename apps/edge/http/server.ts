@@ -3,11 +3,14 @@
  * that does not come.
  *
  * Invariant: disposing stops listening at once, lets the requests in progress end for as long as a
- * process may take to stop, and then closes every connection.
+ * process may take to stop, and then closes every connection. One that speaks another protocol by
+ * then is closed by whoever took it.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { getRequestListener, RequestError } from '@hono/node-server'
+import { asksForWebSocket, offerUpgrade } from './upgrade.ts'
 
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 30_000
@@ -55,6 +58,8 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     noDelay: true,
     // Node would answer 400 without a body.
     requireHostHeader: false,
+    // Any other upgrade is an offer that we do not take up.
+    shouldUpgradeCallback: asksForWebSocket,
   })
   const answer: typeof fetch = (request, env) =>
     refuse(env.incoming as IncomingMessage) ?? fetch(request, env)
@@ -69,6 +74,9 @@ export async function serveHttp(options: ServeOptions): Promise<HttpServer> {
     })
   }
   server.on('request', serve)
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+    serve(request, offerUpgrade(request, { socket, head })),
+  )
   // Of an expectation that nobody knows Node would make a 417 without a word.
   server.on('checkExpectation', serve)
   server.maxConnections = MAX_CONNECTIONS

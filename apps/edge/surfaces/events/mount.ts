@@ -6,12 +6,22 @@ import { operationsDialect } from '../operations/dialect.ts'
 import { FILTER_NAMES, filterOf, wholeNumber } from './asked.ts'
 import { eventPage } from './page.ts'
 import { streamEvents } from './sse.ts'
+import { acceptWebSockets } from './ws.ts'
 
 const LIMIT_MAX = 100
 const POSITION_NAMES = ['last_event_id', 'since']
 const KNOWN = [...FILTER_NAMES, ...POSITION_NAMES, 'limit']
 
-export function mountEvents(routing: Omit<RouterOptions, 'dialect'>, feed: Feed): void {
+export interface EventsOptions {
+  readonly feed: Feed
+  readonly heartbeatMs: number
+}
+
+export function mountEvents(
+  routing: Omit<RouterOptions, 'dialect'>,
+  { feed, heartbeatMs }: EventsOptions,
+): void {
+  const { log, stopping } = routing
   const router = new Router({ ...routing, dialect: operationsDialect })
 
   router.on('GET /api/v1/events', (exchange) => {
@@ -24,6 +34,7 @@ export function mountEvents(routing: Omit<RouterOptions, 'dialect'>, feed: Feed)
     return eventPage(feed, { owner, filter, after: after ?? 0, limit })
   })
 
+  router.on('GET /api/v1/ws', acceptWebSockets({ feed, log, stopping, heartbeatMs }))
   router.close()
 }
 
