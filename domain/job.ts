@@ -152,17 +152,17 @@ type Saying = Pick<Said, 'source' | 'time'>
 
 /** What `data` asks for, held back until `dueAt`: then the log has it as the run command. */
 export function jobDelayed(data: RunData, dueAt: string, attempt: number, said: Said): JobDelayed {
-  const { job_id, function_id, definition_seq } = data
+  const { job_id, function_id } = data
   return envelope(said, {
     id: jobMessageId.delay(job_id, attempt),
     type: 'job.delayed',
     subject: String(function_id),
-    data: { ...accepted(data), definition_seq, attempt, due_at: dueAt },
+    data: { ...data, attempt, due_at: dueAt },
   })
 }
 
 export function jobStarted(command: RunJob, attempt: number, saying: Saying): JobStarted {
-  const job = accepted(command.data)
+  const job = acceptedOf(command.data)
   return envelope(
     { ...saying, cause: causedBy(command) },
     {
@@ -197,7 +197,7 @@ export function jobRetrying(
   { attempt, error, retryAt }: { attempt: number; error: JobError; retryAt: string },
   saying: Saying,
 ): JobRetrying {
-  const job = accepted(command.data)
+  const job = acceptedOf(command.data)
   return envelope(
     { ...saying, cause: causedBy(command) },
     {
@@ -215,7 +215,7 @@ export function jobSucceeded(
   result: Json,
   saying: Saying,
 ): JobSucceeded {
-  const job = accepted(command.data)
+  const job = acceptedOf(command.data)
   return envelope(
     { ...saying, cause: causedBy(command) },
     {
@@ -242,7 +242,7 @@ export function failedJob(job: JobAccepted, run: JobRun, error: JobError, said: 
     id: jobMessageId.end(job.job_id),
     type: 'job.failed',
     subject: String(job.function_id),
-    data: { ...accepted(job), ...run, finished_at: said.time, error },
+    data: { ...acceptedOf(job), ...run, finished_at: said.time, error },
   })
 }
 
@@ -252,7 +252,7 @@ export function cancelledJob(job: JobAccepted, attempt: number, said: Said): Job
     id: jobMessageId.end(job.job_id),
     type: 'job.cancelled',
     subject: String(job.function_id),
-    data: { ...accepted(job), ...noRun(attempt), finished_at: said.time, error: CANCELLED },
+    data: { ...acceptedOf(job), ...noRun(attempt), finished_at: said.time, error: CANCELLED },
   })
 }
 
@@ -287,15 +287,11 @@ export function jobCached(job: JobAccepted, sourceJobId: number, said: Said): Jo
     id: jobMessageId.end(job.job_id),
     type: 'job.cached',
     subject: String(job.function_id),
-    data: { ...accepted(job), source_job_id: sourceJobId, cached_at: said.time },
+    data: { ...acceptedOf(job), source_job_id: sourceJobId, cached_at: said.time },
   })
 }
 
 export const lostWithSession: JobError = {
   code: 'SESSION_LOST',
   message: "The process that held the session's state is gone.",
-}
-
-function accepted<Job extends JobAccepted>(job: Job): Pick<Job, keyof JobAccepted> {
-  return acceptedOf(job)
 }

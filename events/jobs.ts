@@ -56,7 +56,10 @@ export function acceptedOf(job: {
   readonly [Member in keyof JobAccepted]: JobAccepted[Member] | undefined
 }): JobAccepted {
   const given = OF_ACCEPTED.filter((member) => job[member] !== undefined)
-  return Object.fromEntries(given.map((member) => [member, job[member]])) as unknown as JobAccepted
+  const { session, ...accepted } = Object.fromEntries(
+    given.map((member) => [member, job[member]]),
+  ) as unknown as JobAccepted
+  return session === undefined ? accepted : { ...accepted, session: { id: session.id } }
 }
 
 // ── commands ────────────────────────────────────────────────────────────────────────────────────
@@ -85,12 +88,8 @@ export type RunJob = EnvelopeOf<typeof RunJob>
 
 export const CancelJob = message(
   'job.cancel',
-  'End a job, whether or not it runs.',
-  Type.Object({
-    job_id: Type.Integer(),
-    owner: Type.String({ description: 'Who asks.' }),
-    ...deadline,
-  }),
+  'End a job of this owner, whether or not it runs.',
+  Type.Object({ job_id: Type.Integer(), owner: Type.String(), ...deadline }),
 )
 export type CancelJob = EnvelopeOf<typeof CancelJob>
 

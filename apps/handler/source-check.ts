@@ -27,7 +27,8 @@ export function createSourceCheck(
   payloads: Payloads,
   presence: Pick<PresenceWatch, 'list'>,
 ): CheckSourceOf {
-  return async (source, id, cause) => {
+  return async ({ runtime, code }, id, cause) => {
+    const source = { runtime, code }
     const reason = whyNobodyCan(source.runtime, presence)
     if (reason !== undefined) judge(source, { verdict: 'unavailable', message: reason })
     const subject = subjects.check(source.runtime)
