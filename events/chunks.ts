@@ -7,6 +7,7 @@
  * whose chunk it is about, what that says and what is wrong with it: found again, it is the same one,
  * and what was decided of it holds until the content changes.
  */
+import type { DocumentReport } from './document-report.ts'
 import type { Envelope } from './envelope.ts'
 
 export interface Chunk {
@@ -169,6 +170,8 @@ export interface CompletedAnalysis extends AnalysisData {
   readonly similarity_floor: number
   /** The search for similar chunks had to stop before its end. */
   readonly truncated: boolean
+  /** Of a document only. */
+  readonly report?: DocumentReport
   readonly created_at: string
 }
 

@@ -8,6 +8,11 @@
  */
 import { applyToKeys, insertKeys, noKeyChanges, touchKeys } from './api-keys.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
+import {
+  applyToDocumentReports,
+  upsertDocumentReports,
+  type DocumentReportChanges,
+} from './document-reports.ts'
 import { countEnds } from './function-metrics.ts'
 import { applyToVersions, insertVersions, type VersionChanges } from './function-versions.ts'
 import {
@@ -80,6 +85,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
   const keys = noKeyChanges()
   const optimizations = noOptimizationChanges()
   const settlements: SettlementChanges = new Map()
+  const reports: DocumentReportChanges = new Map()
   for (const { happening, at } of batch) {
     if (happening === undefined) continue
     if (isAbout('function', happening)) {
@@ -88,8 +94,10 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     } else if (isAbout('session', happening)) applyToSessions(sessions, happening)
     else if (isAbout('user', happening)) applyToUsers(users, happening)
     else if (isAbout('key', happening)) applyToKeys(keys, happening)
-    else if (isAbout('analysis', happening)) applyToOptimizations(optimizations, happening)
-    else if (isAbout('optimization', happening)) applyToSettlements(settlements, happening)
+    else if (isAbout('analysis', happening)) {
+      applyToOptimizations(optimizations, happening)
+      applyToDocumentReports(reports, happening)
+    } else if (isAbout('optimization', happening)) applyToSettlements(settlements, happening)
     else applyToJobs(jobs, happening, dayOf(at))
   }
   return [
@@ -106,6 +114,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(optimizations.chunks.size > 0 ? [removeReplaced(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
     ...(settlements.size > 0 ? [upsertSettlements(settlements)] : []),
+    ...(reports.size > 0 ? [upsertDocumentReports(reports)] : []),
   ]
 }
 

@@ -11,6 +11,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { Client, Pool, types, type ClientConfig, type CustomTypesConfig } from 'pg'
 import type { ApiKeyTable } from './api-keys.ts'
 import type { CheckpointTable } from './checkpoint.ts'
+import type { DocumentReportTable } from './document-reports.ts'
 import type { FunctionMetricsTable } from './function-metrics.ts'
 import type { FunctionVersionTable } from './function-versions.ts'
 import type { FunctionTable } from './functions.ts'
@@ -40,6 +41,7 @@ export interface Schema {
   api_keys: ApiKeyTable
   optimizations: OptimizationTable
   settlements: SettlementTable
+  document_reports: DocumentReportTable
 }
 
 export type Db = Kysely<Schema>

@@ -17,6 +17,7 @@ import * as redrivenJobs from './migrations/0006-redriven-jobs.ts'
 import * as optimizations from './migrations/0007-optimizations.ts'
 import * as sessionTimeouts from './migrations/0008-session-timeouts.ts'
 import * as searchedOptimizations from './migrations/0010-searched-optimizations.ts'
+import * as documentReports from './migrations/0011-document-reports.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -29,6 +30,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0007-optimizations': optimizations,
   '0008-session-timeouts': sessionTimeouts,
   '0010-searched-optimizations': searchedOptimizations,
+  '0011-document-reports': documentReports,
 }
 
 export class MigrationError extends Error {

@@ -30,6 +30,7 @@ export const MODELS = {
   'api-keys': 'api_keys',
   optimizations: 'optimizations',
   settlements: 'settlements',
+  'document-reports': 'document_reports',
 } as const
 
 export type Model = keyof typeof MODELS
@@ -50,6 +51,7 @@ export async function keepOld(tx: Tx, coveredFrom: string | undefined): Promise<
     await keepOldMetrics(tx, coveredFrom)
     await keepOldSessions(tx, coveredFrom)
     await keepOldOptimizations(tx, coveredFrom)
+    await keepOldReports(tx, coveredFrom)
     for (const { function_id, day } of recount) await recountDay(tx, function_id, day)
   }
   await sql`
@@ -112,6 +114,13 @@ async function keepOldOptimizations(tx: Tx, coveredFrom: string): Promise<void> 
   await sql`
     insert into rebuild.optimizations
     select * from public.optimizations where created_at < ${coveredFrom}::date
+    on conflict do nothing`.execute(tx)
+}
+
+async function keepOldReports(tx: Tx, coveredFrom: string): Promise<void> {
+  await sql`
+    insert into rebuild.document_reports
+    select * from public.document_reports where created_at < ${coveredFrom}::date
     on conflict do nothing`.execute(tx)
 }
 

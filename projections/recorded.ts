@@ -222,7 +222,12 @@ function keyTouched(message: Envelope, when: 'revoked_at' | 'used_at'): Happenin
 
 function analysisCompleted(message: Envelope): Happening {
   const data = fields('data', message.data)
-  for (const name of ['owner', 'kind', 'name']) text(name, data[name])
+  for (const name of ['analysis_id', 'owner', 'kind', 'name']) text(name, data[name])
+  time('created_at', data.created_at)
+  if (data.report !== undefined) {
+    fields('report', data.report)
+    text('profile_version', data.profile_version)
+  }
   if (!Array.isArray(data.chunks)) throw new BadMessage('chunks is not a list')
   for (const one of data.chunks) {
     const chunk = fields('chunk', one)

@@ -21,7 +21,7 @@ import type { DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
 import type { Db } from '#projections/database.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
-import { answeringEach, withoutIgnored } from './analysis.ts'
+import { answeringEach, reported, withoutIgnored } from './analysis.ts'
 import type { Analyses } from './analyses.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
 
@@ -57,7 +57,7 @@ async function act(
   const time = new Date().toISOString()
   const found = await analyses.run(command.data, time)
   const ids = found.chunks.flatMap(({ optimizations }) => optimizations.map(({ id }) => id))
-  const data = answeringEach(withoutIgnored(found, await ignoredAmong(db, ids)))
+  const data = reported(answeringEach(withoutIgnored(found, await ignoredAmong(db, ids))))
   const { analysis_id, kind } = data
   const saying = { source: SOURCE, time, cause: causedBy(command) }
   const id = chunkMessageId.completed(analysis_id)

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { analyse } from '#domain/chunks/analysis.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
+import { reportOf } from '#domain/chunks/report.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
 import type {
   CompletedAnalysis,
@@ -43,6 +44,13 @@ export function withoutIgnored(
     optimizations: chunk.optimizations.filter(({ id }) => !ignored.has(id)),
   }))
   return { ...analysis, chunks }
+}
+
+/** A document's report tells what is left to be done, so it is made last. */
+export function reported(analysis: CompletedAnalysis): CompletedAnalysis {
+  if (analysis.kind !== 'document') return analysis
+  const chunks = analysis.chunks.map((chunk) => ({ ...chunk, findings: chunk.optimizations }))
+  return { ...analysis, report: reportOf({ ...analysis, chunks }) }
 }
 
 /** Chunks and batches are answered with one suggestion for each chunk, if only that all is well. */

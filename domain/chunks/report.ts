@@ -1,12 +1,12 @@
 /**
  * What a whole document is like, for people (Markdown) and for programs (the figures themselves).
- *
- * `tokens_saved` is what the duplicates take up that a cluster's keeper makes superfluous.
  */
-import type { Cluster, OptimizationType, Priority } from '#events/chunks.ts'
+import { RELATED_MAX, type Cluster } from '#events/chunks.ts'
+import type { DocumentReport, ReportedCluster } from '#events/document-report.ts'
 import type { Analysed, Analysis } from './analysis.ts'
 
 const WORST = 10
+const CLUSTERS_TOLD = 100
 /** Upper ends of the size classes, in tokens. */
 const SIZES = [64, 128, 256, 400, 800, 2_048]
 
@@ -15,22 +15,7 @@ export type Reported = Pick<Analysis, 'clusters' | 'truncated'> & {
   readonly chunks: readonly Pick<Analysed, 'metrics' | 'findings' | 'tokens'>[]
 }
 
-export interface Report {
-  readonly chunks: number
-  readonly tokens: number
-  readonly tokens_saved: number
-  readonly duplicate_ratio: number
-  readonly mean_overall_score: number
-  readonly by_type: Readonly<Partial<Record<OptimizationType, number>>>
-  readonly by_priority: Readonly<Partial<Record<Priority, number>>>
-  /** How many chunks have up to so many tokens, and more than the class before. */
-  readonly sizes: readonly { readonly up_to: number | null; readonly chunks: number }[]
-  readonly worst: readonly { readonly chunk_id: string; readonly overall_score: number }[]
-  readonly clusters: readonly Cluster[]
-  readonly truncated: boolean
-}
-
-export function reportOf({ chunks, clusters, truncated }: Reported): Report {
+export function reportOf({ chunks, clusters, truncated }: Reported): DocumentReport {
   const tokensOf = new Map(chunks.map(({ metrics, tokens }) => [metrics.chunk_id, tokens]))
   const duplicates = clusters.flatMap((cluster) => cluster.duplicates)
   const findings = chunks.flatMap((chunk) => chunk.findings)
@@ -55,12 +40,16 @@ export function reportOf({ chunks, clusters, truncated }: Reported): Report {
       ).length,
     })),
     worst: ascending.slice(0, WORST),
-    clusters,
+    clusters: clusters
+      .toSorted((a, b) => b.duplicates.length - a.duplicates.length)
+      .slice(0, CLUSTERS_TOLD)
+      .map(toldCluster),
+    clusters_total: clusters.length,
     truncated,
   }
 }
 
-export function markdownOf(title: string, report: Report): string {
+export function markdownOf(title: string, report: DocumentReport): string {
   const { chunks, tokens, tokens_saved, duplicate_ratio, mean_overall_score } = report
   const lines = [
     `# Chunk report: ${plain(title)}`,
@@ -82,10 +71,24 @@ export function markdownOf(title: string, report: Report): string {
     ...table(
       'Duplicates',
       ['Keep', 'Remove'],
-      report.clusters.map(({ keeper, duplicates }) => [keeper, duplicates.join(', ')]),
+      report.clusters.map((cluster) => [cluster.keeper, namesOf(cluster)]),
     ),
+    ...(report.clusters.length < report.clusters_total
+      ? ['', `These are the largest of ${report.clusters_total} groups.`]
+      : []),
   ]
   return `${lines.join('\n')}\n`
+}
+
+const toldCluster = ({ keeper, duplicates }: Cluster): ReportedCluster => ({
+  keeper,
+  duplicates: duplicates.slice(0, RELATED_MAX),
+  duplicates_total: duplicates.length,
+})
+
+function namesOf({ duplicates, duplicates_total }: ReportedCluster): string {
+  const more = duplicates_total - duplicates.length
+  return `${duplicates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function table(

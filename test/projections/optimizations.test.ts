@@ -8,6 +8,7 @@ import {
   type SettledStatus,
 } from '#events/chunks.ts'
 import { subjects } from '#events/subjects.ts'
+import { findDocumentReport } from '#projections/document-reports.ts'
 import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
 import { openWorld, OWNER, said, startProcess, type Said, type World } from './fixture.ts'
@@ -143,6 +144,44 @@ test('suggestions are found by words of theirs and of their chunks, in any scrip
   const hostile = [`'`, `''':*`, `z' & 'z`, `'z' <-> `, `\\`, '\0', '\ud800', '%_', '('.repeat(250)]
   for (const q of [...hostile, 'x'.repeat(256), '猫'.repeat(256), '\ufdfa'.repeat(256)]) {
     assert.ok((await found(q)).length <= 1, q)
+  }
+})
+
+test('the newest report of a document is kept, in one batch as in many, and rebuilt', async () => {
+  const told = (step: number, name: string, owner = OWNER): Said => {
+    const { subject, message } = analysed(step, ['a', '1', 'size'])
+    const data = { ...(message.data as object), name, owner, profile_version: '1' }
+    return { subject, message: { ...message, data: { ...data, report: { chunks: step } } } }
+  }
+  for (const size of [1, 4]) {
+    await using world = await openWorld()
+    await using running = world.project()
+    assert.ok(running)
+    const said = [told(1, 'd'), told(2, 'e'), told(3, 'd'), told(4, 'd', 'eve')]
+    for (let at = 0; at < said.length; at += size) {
+      await world.say([...said.slice(at, at + size), analysed(5 + at, ['b', '1', 'size'])])
+      await world.projected()
+    }
+    const reports = async () =>
+      Promise.all(
+        [OWNER, 'eve'].flatMap((owner) =>
+          ['d', 'e'].map(async (name) => {
+            const row = await findDocumentReport(world.db, owner, name)
+            return row === undefined ? undefined : [row.report.chunks, row.analysis_id]
+          }),
+        ),
+      )
+    const newest = [[3, 'a3'], [2, 'a2'], [4, 'a4'], undefined]
+    assert.deepEqual(await reports(), newest)
+    await world.db.deleteFrom('document_reports').execute()
+    await using rebuilding = startProcess(
+      'apps/projector/rebuild.ts',
+      world.nats.url,
+      world.database.url,
+    )
+    await rebuilding.logged('rebuilt')
+    await rebuilding.logged('stopped')
+    assert.deepEqual(await reports(), newest)
   }
 })
 

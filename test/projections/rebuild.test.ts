@@ -28,6 +28,7 @@ const TABLES = [
   'api_keys',
   'optimizations',
   'settlements',
+  'document_reports',
 ] as const
 
 /** Every row of every table, as text. */

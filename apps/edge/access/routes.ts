@@ -70,6 +70,7 @@ export const ROUTES = {
 
   'POST /api/v1/chunks/analyze': ANALYSIS,
   'POST /api/v1/documents/analyze': ANALYSIS,
+  'GET /api/v1/documents/:document_id/report': { scopes: CHUNKS, limit: 'chunks' },
   'POST /api/v1/batch/analyze': ANALYSIS,
   'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks', large: true },
   'GET /api/v1/optimizations': { scopes: CHUNKS, limit: 'chunks' },

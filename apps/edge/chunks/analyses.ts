@@ -5,7 +5,6 @@
  */
 import { randomUUID } from 'node:crypto'
 import { optionsInForce, PROFILE_VERSION, type GivenOptions } from '#domain/chunks/options.ts'
-import { reportOf } from '#domain/chunks/report.ts'
 import { Problem } from '#domain/problem.ts'
 import {
   chunkMessageId,
@@ -102,12 +101,9 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       requireDistinct(chunks)
       const asked = { kind: 'document' as const, name: document_id, chunks, options }
       const analysis = await analysed(asked, asking)
-      const report = reportOf({
-        ...analysis,
-        chunks: analysis.chunks.map((chunk) => ({ ...chunk, findings: chunk.optimizations })),
-      })
       const optimizations = analysis.chunks.flatMap((chunk) => chunk.optimizations)
-      const { clusters, similarity_floor, truncated } = analysis
+      const { clusters, similarity_floor, truncated, report } = analysis
+      if (report === undefined) throw new Problem('INTERNAL', 'The analysis has no report.')
       return {
         document_id,
         optimizations,

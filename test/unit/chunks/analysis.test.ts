@@ -132,10 +132,28 @@ describe('an analysis', () => {
       report.sizes.reduce((sum, { chunks }) => sum + chunks, 0),
       3,
     )
+    assert.deepEqual(report.clusters, [{ keeper: 'a', duplicates: ['b|'], duplicates_total: 1 }])
     const markdown = markdownOf('<doc>', report)
     assert.match(markdown, /^# Chunk report: \\<doc\\>\n/)
     assert.match(markdown, /\| a \| b\\\| \|/)
   })
+})
+
+test('a report names the first of many', () => {
+  const pair = (i: number) => ({ keeper: `k${i}`, duplicates: [`d${i}`] })
+  const clusters = [
+    ...Array.from({ length: 150 }, (_, i) => pair(i)),
+    { keeper: 'k', duplicates: [] },
+  ]
+  clusters[140]!.duplicates.push(...Array.from({ length: 30 }, (_, i) => `m${i}`))
+  const report = reportOf({ chunks: [], clusters, truncated: false })
+  assert.deepEqual([report.clusters.length, report.clusters_total], [100, 151])
+  const [largest] = report.clusters
+  assert.deepEqual([largest?.keeper, largest?.duplicates.length], ['k140', 20])
+  assert.equal(largest?.duplicates_total, 31)
+  const markdown = markdownOf('d', report)
+  assert.match(markdown, /\| k140 \| d140, .* and 11 more \|/)
+  assert.match(markdown, /the largest of 151 groups/)
 })
 
 test('a score that decided is told apart from its limit', () => {

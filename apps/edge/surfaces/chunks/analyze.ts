@@ -6,8 +6,7 @@ import { markdownOf } from '#domain/chunks/report.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { readJson } from '../../http/body.ts'
 import type { Answer, Exchange, Router } from '../../http/exchange.ts'
-
-const MARKDOWN = 'text/markdown'
+import { inMarkdown, wantsMarkdown } from './report.ts'
 
 export interface AnalyzeRoutesOptions {
   readonly analyses: Analyses
@@ -27,8 +26,7 @@ export function analyzeRoutes(
   router.on('POST /api/v1/documents/analyze', async (exchange) => {
     const analysis = await analyses.document(await bodyOf(exchange), exchange)
     if (!wantsMarkdown(exchange)) return answered(analysis)
-    const headers = { 'content-type': `${MARKDOWN}; charset=utf-8` }
-    return { status: 200, body: markdownOf(analysis.document_id, analysis.report), headers }
+    return inMarkdown(markdownOf(analysis.document_id, analysis.report))
   })
 
   router.on('POST /api/v1/batch/analyze', async (exchange) =>
@@ -37,5 +35,3 @@ export function analyzeRoutes(
 }
 
 const answered = (body: unknown): Answer => ({ status: 200, body: JSON.stringify(body) })
-
-const wantsMarkdown = ({ header }: Exchange) => header('accept')?.includes(MARKDOWN) === true

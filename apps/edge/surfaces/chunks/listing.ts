@@ -26,7 +26,6 @@ export function orderIn(asked: Query): OptimizationOrder {
 }
 
 export function filterIn(asked: Query): OptimizationFilter {
-  const { query } = asked
   return withoutGaps({
     type: oneOf(asked, 'type', ['quality', 'redundancy', 'size', 'similarity'] as const),
     priority: oneOf(asked, 'priority', ['low', 'medium', 'high'] as const),
@@ -35,9 +34,9 @@ export function filterIn(asked: Query): OptimizationFilter {
     max_score: score(asked, 'max_score'),
     date_from: time(asked, 'date_from'),
     date_to: time(asked, 'date_to'),
-    document_id: clean(query('document_id')),
-    batch_id: clean(query('batch_id')),
-    chunk_id: clean(query('chunk_id')),
+    document_id: id(asked, 'document_id'),
+    batch_id: id(asked, 'batch_id'),
+    chunk_id: id(asked, 'chunk_id'),
     q: searched(asked),
   })
 }
@@ -48,7 +47,12 @@ const withoutGaps = (filter: Gappy<OptimizationFilter>) =>
   Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))
 
 /** No id of ours has what Postgres cannot hold, so it finds nothing. */
-const clean = (text: string | undefined) => text?.replaceAll('\0', '\uFFFD').toWellFormed()
+export const clean = (text: string) => text.replaceAll('\0', '\uFFFD').toWellFormed()
+
+function id({ query }: Query, name: string): string | undefined {
+  const text = query(name)
+  return text === undefined ? undefined : clean(text)
+}
 
 function searched({ query }: Query): string | undefined {
   const text = query('q')

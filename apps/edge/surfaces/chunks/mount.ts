@@ -3,6 +3,7 @@ import { Router, type RouterOptions } from '../../http/exchange.ts'
 import { authDialect } from '../auth/dialect.ts'
 import { analyzeRoutes, type AnalyzeRoutesOptions } from './analyze.ts'
 import { optimizationRoutes, type OptimizationRoutesOptions } from './optimizations.ts'
+import { reportRoute } from './report.ts'
 import { similarityRoute } from './similarity.ts'
 
 export type ChunksOptions = AnalyzeRoutesOptions & OptimizationRoutesOptions
@@ -12,5 +13,6 @@ export function mountChunks(routing: Omit<RouterOptions, 'dialect'>, options: Ch
   analyzeRoutes(router, options)
   similarityRoute(router, options)
   optimizationRoutes(router, options)
+  reportRoute(router, options)
   router.close()
 }
