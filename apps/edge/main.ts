@@ -27,6 +27,7 @@ import { CachedJobs } from './jobs/cached-jobs.ts'
 import { CancelledWaits } from './jobs/cancelled-waits.ts'
 import { DeadLetters } from './dead-letters/letters.ts'
 import { createRedrive } from './dead-letters/redrive.ts'
+import { mountDocuments } from './documents/mount.ts'
 import { Feed } from './feed/feed.ts'
 import { openFront } from './front.ts'
 import { createFunctionCommands } from './function-commands.ts'
@@ -158,6 +159,7 @@ async function serve(main: Main): Promise<void> {
   })
   deadLetterRoutes(operations, { letters, redrive, maxBodyBytes, log })
   operations.close()
+  mountDocuments(routing, { auth })
   mountOperations(app, {
     lambdaHosts: config.lambdaHosts,
     bus,

@@ -91,6 +91,10 @@ export const ROUTES = {
   'POST /api/v1/keys': { scopes: KEYS, closed: true, creates: 'secret' },
   'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
 
+  'GET /openapi.json': { scopes: [] },
+  'GET /docs': { scopes: [] },
+  'GET /docs/:file': { scopes: [] },
+
   'GET /api/v1/dead-letters': { scopes: ADMIN },
   'DELETE /api/v1/dead-letters': { scopes: ADMIN },
   'GET /api/v1/dead-letters/:id': { scopes: ADMIN },

@@ -93,7 +93,11 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       if (only === undefined) throw new Problem('INTERNAL', 'The analysis has no chunk.')
       const [optimization] = only.optimizations
       const { metrics, optimizations, tokens } = only
-      return { optimization, metrics, optimizations, tokens, ...inForceIn(analysis) }
+      return {
+        ...(optimization && { optimization }),
+        ...{ metrics, optimizations, tokens },
+        ...inForceIn(analysis),
+      }
     },
 
     async document(body: unknown, asking: Asking) {
@@ -171,7 +175,9 @@ function checkedItems(items: readonly unknown[]): readonly (ChunkInput | Problem
 function itemView(chunk: AnalysedChunk | undefined) {
   if (chunk === undefined) throw new Problem('INTERNAL', 'The analysis lacks a chunk.')
   const { metrics, optimizations } = chunk
-  return { item_id: metrics.chunk_id, optimization: optimizations[0], metrics, optimizations }
+  const [optimization] = optimizations
+  const item_id = metrics.chunk_id
+  return { item_id, ...(optimization && { optimization }), metrics, optimizations }
 }
 
 function failedItem(item: unknown, { code, message, details }: Problem) {

@@ -8,17 +8,20 @@ import Type, { type Static, type TSchema } from 'typebox'
 import { Problem } from '#domain/problem.ts'
 
 /** What is found of a chunk can be far larger than the chunk; all of it is one event. */
-const CHUNKS_MAX = 10_000
+export const CHUNKS_MAX = 10_000
 const TOKENS_MAX = 1_000_000
 
 /** An id of the caller's: anything that can be written down. */
 const CallersId = Type.String({ minLength: 1, maxLength: 256, pattern: '^[^\\p{Cc}\\p{Cs}]*$' })
 
-export const ChunkInput = Type.Object({
-  chunk_id: CallersId,
-  content: Type.String(),
-  metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
-})
+export const ChunkInput = Type.Object(
+  {
+    chunk_id: CallersId,
+    content: Type.String(),
+    metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  },
+  { title: 'Chunk' },
+)
 export type ChunkInput = Static<typeof ChunkInput>
 
 const Flag = Type.Optional(Type.Boolean())
@@ -58,21 +61,24 @@ export const OptionsInput = Type.Object(
     shingle_size: ShingleSize,
     ignore_adjacent_overlap: Flag,
   },
-  CLOSED,
+  { ...CLOSED, title: 'AnalysisOptions' },
 )
 
 /** A chunk by itself: in a document and a batch the options are theirs. */
-export const LoneChunkInput = Type.Object({
-  ...ChunkInput.properties,
-  options: Type.Optional(OptionsInput),
-})
+export const LoneChunkInput = Type.Object(
+  { ...ChunkInput.properties, options: Type.Optional(OptionsInput) },
+  { title: 'LoneChunk' },
+)
 export type LoneChunkInput = Static<typeof LoneChunkInput>
 
-export const DocumentInput = Type.Object({
-  document_id: CallersId,
-  chunks: Type.Array(ChunkInput, { maxItems: CHUNKS_MAX }),
-  options: Type.Optional(OptionsInput),
-})
+export const DocumentInput = Type.Object(
+  {
+    document_id: CallersId,
+    chunks: Type.Array(ChunkInput, { maxItems: CHUNKS_MAX }),
+    options: Type.Optional(OptionsInput),
+  },
+  { title: 'DocumentInput' },
+)
 export type DocumentInput = Static<typeof DocumentInput>
 
 /** Each item is looked at by itself: a bad one fails alone. */
@@ -87,7 +93,10 @@ export type BatchInput = Static<typeof BatchInput>
 export const SimilarityInput = Type.Object({ shingle_size: ShingleSize })
 export type SimilarityInput = Static<typeof SimilarityInput>
 
-export const SettleInput = Type.Object({ status: Type.Enum(['applied', 'ignored']) })
+export const SettleInput = Type.Object(
+  { status: Type.Enum(['applied', 'ignored']) },
+  { title: 'Settlement' },
+)
 export type SettleInput = Static<typeof SettleInput>
 
 const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true })

@@ -47,14 +47,6 @@ export function commonRefusals({ body }: Operation, { access, auth }: Manners): 
   return refusals
 }
 
-/** For answers that are read from a read model. */
-export const STALE = {
-  'Sluice-Stale': {
-    schema: Type.Literal('true'),
-    description: 'The answer may lack what was written last: the projector is behind.',
-  },
-} as const satisfies Readonly<Record<string, Parameter>>
-
 /** By the name under which `components` has each. */
 export const HEADERS = {
   RequestId: [

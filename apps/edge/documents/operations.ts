@@ -7,7 +7,10 @@ import type { PlainRoute } from '../operations/routes.ts'
 import { jobOperations } from '../surfaces/functions/job-operations.ts'
 import { functionOperations } from '../surfaces/functions/operations.ts'
 import { lambdaOperations } from '../surfaces/lambda/operations.ts'
+import { authOperations } from '../surfaces/auth/operations.ts'
+import { chunkOperations } from '../surfaces/chunks/operations.ts'
 import type { Operation } from './operation.ts'
+import { documentOperations } from './own-operations.ts'
 
 export type DocumentedRoute = RouteName | PlainRoute
 
@@ -15,4 +18,7 @@ export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> =
   ...functionOperations,
   ...jobOperations,
   ...lambdaOperations,
+  ...chunkOperations,
+  ...authOperations,
+  ...documentOperations,
 }

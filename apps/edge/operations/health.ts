@@ -7,15 +7,14 @@
  * 3. Only `controller`, `postgres` and `nats` being down make it 503; what is not configured is
  *    `disabled` and harms nobody.
  */
-import { readFileSync } from 'node:fs'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { PresenceWatch } from '#runtime/presence.ts'
+import { VERSION } from '../version.ts'
 import { viewExecutors, type ExecutorsView } from './executors.ts'
 import { createProbe, type ComponentStatus } from './probe.ts'
 import { sharedAnswer } from './shared-answer.ts'
 
 const FRESH_MS = 250
-const VERSION = readVersion()
 
 export interface HealthDeps {
   readonly bus: Pick<Bus, 'jsm' | 'disconnected'>
@@ -95,9 +94,4 @@ function count(presence: PresenceWatch): Record<string, number> {
   const counts: Record<string, number> = {}
   for (const { process } of presence.list()) counts[process] = (counts[process] ?? 0) + 1
   return counts
-}
-
-function readVersion(): string {
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }

@@ -2,6 +2,7 @@
  * The token endpoint: a username and a password for a token.
  * Source: "JWT 认证" of the chunk API's document.
  */
+import Type, { type Static } from 'typebox'
 import { Problem } from '#domain/problem.ts'
 import { PASSWORD_BYTES_MAX } from '#runtime/passwords.ts'
 import type { Tokens } from '../../access/credentials.ts'
@@ -13,6 +14,23 @@ import type { Exchange, Router } from '../../http/exchange.ts'
 
 const BODY_BYTES_MAX = 8 * 1024
 const USERNAME_BYTES_MAX = 256
+
+/** Told, not compiled: bounds are in bytes, and a violation is told in the words of the document. */
+export const TokenInput = Type.Object(
+  {
+    username: Type.String({ minLength: 1, maxLength: USERNAME_BYTES_MAX }),
+    password: Type.String({ minLength: 1, maxLength: PASSWORD_BYTES_MAX, format: 'password' }),
+  },
+  { title: 'TokenInput' },
+)
+export const TokenAnswer = Type.Object(
+  {
+    access_token: Type.String(),
+    token_type: Type.Literal('Bearer'),
+    expires_in: Type.Integer({ minimum: 0, description: 'Seconds.' }),
+  },
+  { title: 'Token' },
+)
 
 export interface TokenRouteOptions {
   readonly agreement: Agreement
@@ -34,10 +52,8 @@ export function tokenRoute(router: Router, options: TokenRouteOptions): void {
     const scopes = user.scopes.filter(isScope)
     const signed = await tokens.sign({ subject: username, owner, scopes, since })
     const { access_token, expires_in } = signed
-    return {
-      status: 200,
-      body: JSON.stringify({ access_token, token_type: 'Bearer', expires_in }),
-    }
+    const told: Static<typeof TokenAnswer> = { access_token, token_type: 'Bearer', expires_in }
+    return { status: 200, body: JSON.stringify(told) }
   })
 }
 

@@ -6,6 +6,7 @@ import { markdownOf } from '#domain/chunks/report.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { readJson } from '../../http/body.ts'
 import type { Answer, Exchange, Router } from '../../http/exchange.ts'
+import type { BatchAnalysis, ChunkAnalysis, DocumentAnalysis } from './answers.ts'
 import { inMarkdown, wantsMarkdown } from './report.ts'
 
 export interface AnalyzeRoutesOptions {
@@ -20,18 +21,20 @@ export function analyzeRoutes(
   const bodyOf = ({ incoming }: Exchange) => readJson(incoming, maxBodyBytes)
 
   router.on('POST /api/v1/chunks/analyze', async (exchange) =>
-    answered(await analyses.chunk(await bodyOf(exchange), exchange)),
+    answered<ChunkAnalysis>(await analyses.chunk(await bodyOf(exchange), exchange)),
   )
 
   router.on('POST /api/v1/documents/analyze', async (exchange) => {
     const analysis = await analyses.document(await bodyOf(exchange), exchange)
-    if (!wantsMarkdown(exchange)) return answered(analysis)
+    if (!wantsMarkdown(exchange)) return answered<DocumentAnalysis>(analysis)
     return inMarkdown(markdownOf(analysis.document_id, analysis.report))
   })
 
   router.on('POST /api/v1/batch/analyze', async (exchange) =>
-    answered(await analyses.batch(await bodyOf(exchange), exchange)),
+    answered<BatchAnalysis>(await analyses.batch(await bodyOf(exchange), exchange)),
   )
 }
 
-const answered = (body: unknown): Answer => ({ status: 200, body: JSON.stringify(body) })
+function answered<Body>(body: Body): Answer {
+  return { status: 200, body: JSON.stringify(body) }
+}

@@ -2,9 +2,11 @@
  * What a list of optimizations is asked for: filters, order and page.
  * Source: "分页", "排序" and "过滤" of the chunk API's document.
  */
+import Type from 'typebox'
 import type { OptimizationFilter, OptimizationOrder } from '#projections/optimizations.ts'
-import type { Exchange } from '../../http/exchange.ts'
 import { impossible, refused } from '../../chunks/valid.ts'
+import type { Parameter } from '../../documents/operation.ts'
+import type { Exchange } from '../../http/exchange.ts'
 
 const PER_PAGE_DEFAULT = 20
 const PER_PAGE_MAX = 100
@@ -13,23 +15,65 @@ const SEARCH_MAX = 256
 /** RFC 3339; a day alone is its beginning. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/
 
+const SORT_BY = ['created_at', 'priority', 'overall_score'] as const
+const ORDERS = ['asc', 'desc'] as const
+const TYPES = ['quality', 'redundancy', 'size', 'similarity'] as const
+const PRIORITIES = ['low', 'medium', 'high'] as const
+const STATUSES = ['pending', 'applied', 'ignored'] as const
+
+const whole = (maximum: number, fallback: number): Parameter => ({
+  schema: Type.Integer({ minimum: 1, maximum, default: fallback }),
+})
+const among = (values: readonly string[], fallback?: string): Parameter => ({
+  schema: Type.Enum([...values], fallback === undefined ? {} : { default: fallback }),
+})
+const scoreAs = (description: string): Parameter => ({
+  schema: Type.Number({ minimum: 0, maximum: 1 }),
+  description,
+})
+const timeAs = (description: string): Parameter => ({
+  schema: Type.String({ pattern: TIME.source }),
+  description: `${description} ISO 8601; a day alone is its beginning, and UTC where no zone is said.`,
+})
+const idOf = (what: string): Parameter => ({
+  schema: Type.String(),
+  description: `Of this ${what} only.`,
+})
+
+/** What may be asked for, as the document of the API shows it. */
+export const LISTING_QUERY = {
+  page: whole(PAGE_MAX, 1),
+  per_page: whole(PER_PAGE_MAX, PER_PAGE_DEFAULT),
+  sort_by: among(SORT_BY, 'created_at'),
+  order: among(ORDERS, 'desc'),
+  type: among(TYPES),
+  priority: among(PRIORITIES),
+  status: among(STATUSES),
+  min_score: scoreAs('The least overall score.'),
+  max_score: scoreAs('The greatest overall score.'),
+  date_from: timeAs('Not before it.'),
+  date_to: timeAs('Not after it.'),
+  document_id: idOf('document'),
+  batch_id: idOf('batch'),
+  chunk_id: idOf('chunk'),
+} as const satisfies Readonly<Record<string, Parameter>>
+
 type Query = Pick<Exchange, 'query'>
 
 export function orderIn(asked: Query): OptimizationOrder {
   return {
     page: wholeNumber(asked, 'page', 1, PAGE_MAX),
     perPage: wholeNumber(asked, 'per_page', PER_PAGE_DEFAULT, PER_PAGE_MAX),
-    sortBy:
-      oneOf(asked, 'sort_by', ['created_at', 'priority', 'overall_score'] as const) ?? 'created_at',
-    order: oneOf(asked, 'order', ['asc', 'desc'] as const) ?? 'desc',
+    sortBy: oneOf(asked, 'sort_by', SORT_BY) ?? 'created_at',
+    order: oneOf(asked, 'order', ORDERS) ?? 'desc',
   }
 }
 
 export function filterIn(asked: Query): OptimizationFilter {
   return withoutGaps({
-    type: oneOf(asked, 'type', ['quality', 'redundancy', 'size', 'similarity'] as const),
-    priority: oneOf(asked, 'priority', ['low', 'medium', 'high'] as const),
-    status: oneOf(asked, 'status', ['pending', 'applied', 'ignored'] as const),
+    type: oneOf(asked, 'type', TYPES),
+    priority: oneOf(asked, 'priority', PRIORITIES),
+    status: oneOf(asked, 'status', STATUSES),
     min_score: score(asked, 'min_score'),
     max_score: score(asked, 'max_score'),
     date_from: time(asked, 'date_from'),

@@ -17,6 +17,7 @@ import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
+import type { OptimizationPage, StoredOptimization } from './answers.ts'
 import { filterIn, orderIn } from './listing.ts'
 import { chunkValidator, SettleInput, type Validate } from '../../chunks/valid.ts'
 
@@ -83,12 +84,12 @@ function notFound(id: string): Problem {
 export function optimizationsView(
   { rows, total }: PageOfOptimizations,
   { page, perPage: per_page }: OptimizationOrder,
-) {
+): OptimizationPage {
   const total_pages = Math.ceil(total / per_page)
   return { data: rows.map(optimizationView), pagination: { page, per_page, total, total_pages } }
 }
 
-export function optimizationView(row: OptimizationRow) {
+export function optimizationView(row: OptimizationRow): StoredOptimization {
   const { id, kind, name, finding, overall_score, created_at, status } = row
   const { related_total, plan, ...told } = finding
   return {

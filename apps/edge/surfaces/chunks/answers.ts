@@ -1,0 +1,233 @@
+/**
+ * What the chunk API answers with: the fields of its document, and ours beside them. Ours are
+ * optional here, so that the document's own examples are answers too.
+ */
+import Type, { type Static } from 'typebox'
+import type { DeepReadonly } from '#events/message.ts'
+import { Count, Nullable, Time } from '../../http/shapes.ts'
+
+const Size = Count()
+const Score = Type.Number({ minimum: 0, maximum: 1 })
+const ChunkId = Type.String({ description: "The caller's own." })
+const TYPES = ['quality', 'redundancy', 'size', 'similarity', 'info'] as const
+const PRIORITIES = ['low', 'medium', 'high'] as const
+
+const Metrics = Type.Object(
+  {
+    chunk_id: ChunkId,
+    quality_score: Score,
+    redundancy_score: Score,
+    size_score: Score,
+    similarity_score: Score,
+    overall_score: Score,
+  },
+  {
+    title: 'Metrics',
+    description: 'Of redundancy and similarity less is better, of the others more.',
+  },
+)
+
+const place = { start: Size, end: Size }
+const Plan = Type.Union(
+  [
+    Type.Object({
+      action: Type.Literal('split'),
+      parts: Type.Array(Type.Object({ ...place, tokens: Size })),
+    }),
+    Type.Object({
+      action: Type.Literal('merge'),
+      chunk_ids: Type.Array(ChunkId),
+      joiner: Type.String(),
+    }),
+    Type.Object({
+      action: Type.Literal('trim'),
+      spans: Type.Array(Type.Object({ ...place, kept_in: ChunkId })),
+    }),
+  ],
+  {
+    title: 'Plan',
+    description: 'What to do, in UTF-16 units of the content; `end` is exclusive.',
+  },
+)
+
+const suggestion = {
+  id: Type.String({ format: 'uuid' }),
+  chunk_id: ChunkId,
+  type: Type.Enum([...TYPES]),
+  priority: Type.Enum([...PRIORITIES]),
+  title: Type.String(),
+  description: Type.String(),
+  suggested_action: Type.String(),
+  related_chunks: Type.Array(ChunkId),
+  related_total: Type.Optional(Count('Of related chunks; there when not all are listed.')),
+  plan: Type.Optional(Plan),
+  created_at: Time(),
+  status: Type.Enum(['pending', 'applied', 'ignored']),
+}
+
+const Optimization = Type.Object(suggestion, { title: 'Optimization' })
+
+export const StoredOptimization = Type.Object(
+  {
+    ...suggestion,
+    overall_score: Score,
+    document_id: Type.Optional(Type.String()),
+    batch_id: Type.Optional(Type.String()),
+  },
+  { title: 'StoredOptimization' },
+)
+export type StoredOptimization = DeepReadonly<Static<typeof StoredOptimization>>
+
+const Cluster = Type.Object(
+  { keeper: ChunkId, duplicates: Type.Array(ChunkId) },
+  { title: 'Cluster', description: 'Chunks that say the same, and the one to keep.' },
+)
+
+const tally = (names: readonly string[]) =>
+  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(Size)])))
+
+const Report = Type.Object(
+  {
+    chunks: Size,
+    tokens: Size,
+    tokens_saved: Size,
+    duplicate_ratio: Score,
+    mean_overall_score: Score,
+    by_type: tally(TYPES),
+    by_priority: tally(PRIORITIES),
+    sizes: Type.Array(Type.Object({ up_to: Nullable(Size), chunks: Size })),
+    worst: Type.Array(Type.Object({ chunk_id: ChunkId, overall_score: Score })),
+    clusters: Type.Array(Cluster),
+    truncated: Type.Boolean(),
+  },
+  { title: 'DocumentReport' },
+)
+
+const analysed = {
+  optimization: Type.Optional(Optimization),
+  metrics: Metrics,
+  optimizations: Type.Optional(
+    Type.Array(Optimization, {
+      description: 'The most urgent first; `optimization` is the first.',
+    }),
+  ),
+}
+const Truncated = Type.Boolean({
+  description: 'The search for similar chunks had to stop before its end.',
+})
+
+const Options = Type.Object(
+  {
+    check_quality: Type.Boolean(),
+    check_redundancy: Type.Boolean(),
+    check_size: Type.Boolean(),
+    check_similarity: Type.Boolean(),
+    similarity_threshold: Score,
+    max_embedding_tokens: Type.Optional(Size),
+    weights: Type.Object({
+      quality: Type.Number(),
+      redundancy: Type.Number(),
+      size: Type.Number(),
+      similarity: Type.Number(),
+    }),
+    thresholds: Type.Object({ quality: Score, redundancy: Score, size: Score }),
+    target_tokens: Type.Object({ min: Size, low: Size, high: Size, max: Size }),
+    shingle_size: Size,
+    ignore_adjacent_overlap: Type.Boolean(),
+  },
+  { title: 'OptionsInForce' },
+)
+/** What the analysis went by. */
+const inForce = {
+  options: Type.Optional(Options),
+  profile_version: Type.Optional(
+    Type.String({ description: 'Of the formulas: scores of another are not to be compared.' }),
+  ),
+}
+
+export const ChunkAnalysis = Type.Object(
+  { ...analysed, tokens: Type.Optional(Size), ...inForce },
+  { title: 'ChunkAnalysis' },
+)
+export type ChunkAnalysis = DeepReadonly<Static<typeof ChunkAnalysis>>
+
+export const DocumentAnalysis = Type.Object(
+  {
+    document_id: Type.String(),
+    optimizations: Type.Array(Optimization),
+    total: Size,
+    high_priority: Size,
+    metrics: Type.Optional(Type.Array(Metrics)),
+    clusters: Type.Optional(Type.Array(Cluster)),
+    similarity_floor: Type.Optional(
+      Type.Number({ description: 'Similarities below it are told as 0.' }),
+    ),
+    truncated: Type.Optional(Truncated),
+    report: Type.Optional(Report),
+    ...inForce,
+  },
+  { title: 'DocumentAnalysis' },
+)
+export type DocumentAnalysis = DeepReadonly<Static<typeof DocumentAnalysis>>
+
+const FailedItem = Type.Object(
+  {
+    item_id: Nullable(Type.String(), 'It has none that can be read.'),
+    error: Type.Object({
+      error: Type.String(),
+      message: Type.String(),
+      details: Type.Optional(Type.Unknown()),
+    }),
+  },
+  { title: 'FailedItem', description: 'An item that is none: it fails alone.' },
+)
+
+export const BatchAnalysis = Type.Object(
+  {
+    batch_id: Type.String(),
+    results: Type.Array(
+      Type.Union([
+        Type.Object({ item_id: Type.String(), ...analysed }, { title: 'AnalysedItem' }),
+        FailedItem,
+      ]),
+      { description: 'In the order of the items.' },
+    ),
+    processed: Size,
+    total: Size,
+    failed: Size,
+    truncated: Type.Optional(Truncated),
+    ...inForce,
+  },
+  { title: 'BatchAnalysis' },
+)
+export type BatchAnalysis = DeepReadonly<Static<typeof BatchAnalysis>>
+
+export const Similarity = Type.Object(
+  {
+    similarity_score: Score,
+    method: Type.Literal('jaccard'),
+    details: Type.Object({
+      intersection: Size,
+      union: Size,
+      tokens1: Type.Optional(Size),
+      tokens2: Type.Optional(Size),
+      containment: Type.Optional(
+        Type.Number({
+          ...{ minimum: 0, maximum: 1 },
+          description: 'Of the smaller text, how much is in the other.',
+        }),
+      ),
+    }),
+  },
+  { title: 'Similarity' },
+)
+export type Similarity = DeepReadonly<Static<typeof Similarity>>
+
+export const OptimizationPage = Type.Object(
+  {
+    data: Type.Array(StoredOptimization),
+    pagination: Type.Object({ page: Size, per_page: Size, total: Size, total_pages: Size }),
+  },
+  { title: 'OptimizationPage' },
+)
+export type OptimizationPage = DeepReadonly<Static<typeof OptimizationPage>>
