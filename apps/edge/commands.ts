@@ -44,6 +44,8 @@ export interface Asked {
   readonly known?: Known
   /** Whoever asks for it waits for the read model: the answer need not. */
   readonly isAskedFor?: true
+  /** Whoever asks waits no longer; `DECIDE_WITHIN_MS` holds in any case. */
+  readonly untilMs?: number | undefined
 }
 
 /** Resolves when the change is decided, stored, and visible to whoever asks next. */
@@ -54,9 +56,12 @@ export function createCommands(options: CommandsOptions): SendCommand {
 
   return async <Data>(asked: Asked, cause: Cause) => {
     const { type, id, messageId = id, subject: about, data, known } = asked
+    const { untilMs = Infinity } = asked
     room.require()
     const now = Date.now()
-    const deadline = new Date(now + DECIDE_WITHIN_MS - MARGIN_MS).toISOString()
+    if (untilMs <= now) throw new Problem('TIMEOUT', 'The time to answer has passed.')
+    const decideBy = Math.min(untilMs, now + DECIDE_WITHIN_MS - MARGIN_MS)
+    const deadline = new Date(decideBy).toISOString()
     const said = { source: 'sluice/edge', time: new Date(now).toISOString(), cause }
     const command = envelope(said, { id, type, subject: about, data: { ...data, deadline } })
     const subject = subjects.command(type)

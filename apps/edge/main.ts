@@ -55,6 +55,7 @@ import { jobRoutes } from './surfaces/functions/jobs.ts'
 import { mountGraphql } from './surfaces/graphql/mount.ts'
 import { lambdaDialect } from './surfaces/lambda/dialect.ts'
 import { mountLambda } from './surfaces/lambda/mount.ts'
+import { openGrpc } from './surfaces/grpc/server.ts'
 import { deadLetterRoutes } from './surfaces/operations/dead-letters.ts'
 import { operationsDialect } from './surfaces/operations/dialect.ts'
 
@@ -175,8 +176,19 @@ async function serve(main: Main): Promise<void> {
 
   connection.announce(() => ({ known: agreement.positions }))
   await agreement.joined()
-  const server = stack.use(await openFront({ app, config, telemetry, log }))
-  const { host } = config
+  const server = await openFront({ app, config, telemetry, log })
+  const { host, grpcPort } = config
+  const calls = { guard, admission, telemetry, log, analyses, maxBodyBytes }
+  const grpc =
+    grpcPort === undefined ? grpcPort : await openGrpc({ ...calls, host, port: grpcPort })
+  // Both at once: each may take all the time that there is.
+  stack.defer(async () => {
+    await Promise.all([server[Symbol.asyncDispose](), grpc?.[Symbol.asyncDispose]()])
+  })
   const shown = host.includes(':') ? `[${host}]` : host
-  log.info('ready', { url: `http://${shown}:${server.port}`, functions: definitions.size })
+  log.info('ready', {
+    url: `http://${shown}:${server.port}`,
+    ...(grpc !== undefined && { grpc: `${shown}:${grpc.port}` }),
+    functions: definitions.size,
+  })
 }

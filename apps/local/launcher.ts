@@ -12,7 +12,7 @@ export async function launch(
   overrides: Pick<PlatformOptions, 'programs'> = {},
 ): Promise<void> {
   const startedAt = performance.now()
-  const { home, host, port, natsUrl, databaseUrl } = config
+  const { home, host, port, grpcPort, natsUrl, databaseUrl } = config
   stack.use(
     watchNpm(process.env, () => {
       log.info('npm_is_gone')
@@ -21,9 +21,9 @@ export async function launch(
   )
   stack.use(await lockHome(home))
   log.info('starting', { pid: process.pid, home })
-  const { url } = await startPlatform(
+  const { url, grpc } = await startPlatform(
     {
-      ...{ home, host, port, natsUrl, databaseUrl, log },
+      ...{ home, host, port, grpcPort, natsUrl, databaseUrl, log },
       env: process.env,
       forward: (line) => void process.stdout.write(`${line}\n`),
       ...overrides,
@@ -31,5 +31,5 @@ export async function launch(
     stack,
   )
   const durationMs = Math.round(performance.now() - startedAt)
-  log.info('ready', { url, pid: process.pid, durationMs })
+  log.info('ready', { url, grpc, pid: process.pid, durationMs })
 }

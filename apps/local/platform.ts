@@ -39,6 +39,8 @@ export interface PlatformOptions {
   readonly host: string
   /** 0 picks a free one, the same over all restarts of the edge. */
   readonly port: number
+  /** Like `port`; undefined: no gRPC. */
+  readonly grpcPort: number | undefined
   readonly natsUrl?: string | undefined
   readonly databaseUrl?: string | undefined
   /** What the processes see, beside what is decided here. */
@@ -51,6 +53,8 @@ export interface PlatformOptions {
 
 export interface Platform {
   readonly url: string
+  /** Host and port of gRPC. */
+  readonly grpc: string | undefined
   readonly natsUrl: string
   readonly databaseUrl: string
   /** With which the edge lets somebody in. */
@@ -65,7 +69,9 @@ export async function startPlatform(
   stack: AsyncDisposableStack,
 ): Promise<Platform> {
   const { home, host, env, log, forward } = options
-  const port = await edgePort(options)
+  const port = await edgePort(options.port, host, 'PORT')
+  const grpcPort =
+    options.grpcPort === undefined ? 'off' : await edgePort(options.grpcPort, host, 'GRPC_PORT')
   await mkdir(home, { recursive: true, mode: 0o700 })
   const credentials = await ownCredentials({ home, env, log })
 
@@ -84,6 +90,7 @@ export async function startPlatform(
     ...credentials,
     HOST: host,
     PORT: String(port),
+    GRPC_PORT: String(grpcPort),
     SLUICE_HOME: home,
     NATS_URL: nats,
     MAX_STREAM_BYTES: await maxStreamBytes(options),
@@ -101,6 +108,7 @@ export async function startPlatform(
   const [edgeLine = ''] = await Promise.all(apps.map((part) => part.ready))
   return {
     url: readyUrl(edgeLine) || `http://${host}:${port}`,
+    grpc: grpcPort === 'off' ? undefined : `${host.includes(':') ? `[${host}]` : host}:${grpcPort}`,
     natsUrl: nats,
     databaseUrl: database,
     credentials,
@@ -118,10 +126,10 @@ async function unlessMissing(tool: Promise<string>, log: Log): Promise<string | 
   }
 }
 
-async function edgePort({ port, host }: PlatformOptions): Promise<number> {
+async function edgePort(port: number, host: string, name: string): Promise<number> {
   if (port === 0) return freePort()
   if (await isFree(port, host)) return port
-  throw new Error(`port ${port} on ${host} is taken: stop what listens there, or set PORT.`)
+  throw new Error(`port ${port} on ${host} is taken: stop what listens there, or set ${name}.`)
 }
 
 async function embedNats({ home, env, log }: PlatformOptions, servers: Supervised[]) {

@@ -14,6 +14,8 @@ import { ConfigError, integer, oneOf, text, type Env } from './config-values.ts'
 export { ConfigError } from './config-values.ts'
 
 const DEFAULT_PORT = 8000
+/** The customary one, beside our own `DEFAULT_PORT`. */
+const DEFAULT_GRPC_PORT = 50_051
 const DEFAULT_HOST = '127.0.0.1'
 const DEFAULT_HOME = '.sluice'
 const LARGE_BODY_BYTES = 64 * 1024 ** 2
@@ -43,6 +45,8 @@ export interface Config extends AccessConfig {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
+  /** gRPC; 0 picks a free one, undefined: it is off. */
+  readonly grpcPort: number | undefined
   /** Absolute. Data of the embedded services and generated keys. */
   readonly home: string
   readonly natsUrl: string | undefined
@@ -76,10 +80,12 @@ export interface Config extends AccessConfig {
 
 export function resolveConfig(env: Env): Config {
   const host = text(env, 'HOST') ?? DEFAULT_HOST
+  const port = integer(env, 'PORT', DEFAULT_PORT, 0, 65_535)
   return Object.freeze({
     ...resolveAccess(env, host),
     host,
-    port: integer(env, 'PORT', DEFAULT_PORT, 0, 65_535),
+    port,
+    grpcPort: grpcPort(env, port),
     home: resolve(text(env, 'SLUICE_HOME') ?? DEFAULT_HOME),
     natsUrl: text(env, 'NATS_URL'),
     databaseUrl: text(env, 'DATABASE_URL'),
@@ -138,6 +144,12 @@ export function required(config: Config, key: 'natsUrl' | 'databaseUrl'): string
     `${name} is not set. Set it in the environment or in .env, or run everything with its own ` +
       'servers by `npm start`.',
   )
+}
+
+/** Whoever runs a second one beside the first has moved PORT: no fixed default may be in the way. */
+function grpcPort(env: Env, port: number): number | undefined {
+  if (text(env, 'GRPC_PORT') === 'off') return undefined
+  return integer(env, 'GRPC_PORT', port === DEFAULT_PORT ? DEFAULT_GRPC_PORT : 0, 0, 65_535)
 }
 
 /** The value is not repeated: it may hold a password. */

@@ -14,6 +14,8 @@ export const STREAM_BYTES = 1024 ** 3
 
 export interface TestPlatform extends AsyncDisposable {
   readonly url: string
+  /** Host and port of gRPC. */
+  readonly grpc: string
   readonly natsUrl: string
   readonly databaseUrl: string
   readonly home: string
@@ -44,6 +46,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
       home,
       host: '127.0.0.1',
       port: await freePort(),
+      grpcPort: await freePort(),
       env: { ...process.env, MAX_STREAM_BYTES: String(STREAM_BYTES), ...options.env },
       log: quietLog('local'),
       forward: (line) => {
@@ -61,6 +64,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
   }
   return {
     url: platform.url,
+    grpc: platform.grpc ?? '',
     natsUrl: platform.natsUrl,
     databaseUrl: platform.databaseUrl,
     home,

@@ -9,6 +9,8 @@ const STOP_TIMEOUT_MS = 10_000
 
 export interface SecondEdge extends AsyncDisposable {
   readonly url: string
+  /** Host and port of gRPC. */
+  readonly grpc: string
 }
 
 export async function startSecondEdge(
@@ -16,6 +18,7 @@ export async function startSecondEdge(
   env: Readonly<Record<string, string>> = {},
 ): Promise<SecondEdge> {
   const port = await freePort()
+  const grpcPort = await freePort()
   const run = await start({
     name: 'edge',
     stopSignal: 'SIGTERM',
@@ -27,6 +30,7 @@ export async function startSecondEdge(
         ...credentials,
         HOST: '127.0.0.1',
         PORT: String(port),
+        GRPC_PORT: String(grpcPort),
         NATS_URL: natsUrl,
         DATABASE_URL: databaseUrl,
         ...env,
@@ -39,6 +43,7 @@ export async function startSecondEdge(
   await run.ready
   return {
     url: `http://127.0.0.1:${port}`,
+    grpc: `127.0.0.1:${grpcPort}`,
     [Symbol.asyncDispose]: async () => void (await stop(run, 'SIGTERM', STOP_TIMEOUT_MS)),
   }
 }

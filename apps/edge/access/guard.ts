@@ -28,8 +28,13 @@ export type Verdict =
 
 type Eventually<T> = T | Promise<T>
 
+/** As much of a request as says whose it is; a call of gRPC can say so too. */
+export type Caller = Pick<IncomingMessage, 'headers' | 'headersDistinct'> & {
+  readonly socket: Pick<IncomingMessage['socket'], 'remoteAddress'>
+}
+
 /** Throws a `Problem` only if it cannot tell. */
-export type Guard = (access: RouteAccess, incoming: IncomingMessage) => Eventually<Verdict>
+export type Guard = (access: RouteAccess, incoming: Caller) => Eventually<Verdict>
 
 export interface GuardOptions {
   readonly auth: AuthMode
@@ -45,10 +50,7 @@ export function createGuard(options: GuardOptions): Guard {
   const { auth, keys, tokens, limiter, trustedProxies } = options
 
   /** A problem: nobody that we know. */
-  function identify(
-    { closed }: RouteAccess,
-    incoming: IncomingMessage,
-  ): Eventually<Principal | Problem> {
+  function identify({ closed }: RouteAccess, incoming: Caller): Eventually<Principal | Problem> {
     const shown = presentedBy(incoming)
     if (shown === 'none') return auth === 'open' && closed !== true ? ANYBODY_HERE : noCredentials()
     if (shown === 'unreadable') return invalidCredentials('not one readable credential')
@@ -61,7 +63,7 @@ export function createGuard(options: GuardOptions): Guard {
   function count(
     who: Principal | Problem,
     { limit }: RouteAccess,
-    incoming: IncomingMessage,
+    incoming: Caller,
   ): Eventually<Decision> | undefined {
     // The token endpoint counts failures, by itself.
     if (limit === undefined || limit === 'token') return undefined
@@ -75,7 +77,7 @@ export function createGuard(options: GuardOptions): Guard {
   function admit(
     who: Principal | Problem,
     access: RouteAccess,
-    incoming: IncomingMessage,
+    incoming: Caller,
   ): Eventually<Verdict> {
     const decision = count(who, access, incoming)
     if (decision instanceof Promise) return decision.then((it) => judge(who, access, it))

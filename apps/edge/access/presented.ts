@@ -22,7 +22,9 @@ const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/
 const PROTOCOL = /^sluice\.bearer\.(?<credential>.+)$/
 const KEY = /^[\x21-\x7e]+$/
 
-export function presentedBy(incoming: IncomingMessage): Presented {
+export function presentedBy(
+  incoming: Pick<IncomingMessage, 'headers' | 'headersDistinct'>,
+): Presented {
   const { headers } = incoming
   const protocols = headers['sec-websocket-protocol']?.split(',').flatMap(fromProtocol) ?? []
   const isPlain = headers.authorization === undefined && headers['x-api-key'] === undefined

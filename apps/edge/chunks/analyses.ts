@@ -46,6 +46,8 @@ export interface Asking {
   readonly principal: { readonly owner: string }
   readonly cause: Cause
   readonly effect: Effect
+  /** Nobody waits for the answer after this time. */
+  readonly untilMs?: number
 }
 
 export type Analyses = ReturnType<typeof createAnalyses>
@@ -60,7 +62,7 @@ interface Asked {
 export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
   async function analysed(
     { kind, name, chunks, options: given }: Asked,
-    { principal: { owner }, cause, effect }: Asking,
+    { principal: { owner }, cause, effect, untilMs }: Asking,
   ): Promise<CompletedAnalysis> {
     const inForce = optionsInForce(given)
     const analysis_id = await effect.newId({ take: () => randomUUID() })
@@ -75,6 +77,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         subject: analysis_id,
         data: { analysis_id, owner, kind, name, options: inForce, chunks },
         isAskedFor: true,
+        untilMs,
       },
       cause,
     )

@@ -213,7 +213,7 @@ export class Router {
 }
 
 /** The caller's own id if it is one that we can pass on, else a fresh one. */
-export function requestIdOf({ headers }: IncomingMessage): string {
+export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID()
 }

@@ -21,7 +21,7 @@ const MAX_CONNECTIONS = 10_000
 const MAX_HEADERS = 100
 const IDLE_CHECK_MS = 50
 /** Requests in progress get so long to finish when the process is asked to stop. */
-const FINISH_WITHIN_MS = 6_500
+export const FINISH_WITHIN_MS = 6_500
 
 const STATUS_TEXT: Readonly<Record<number, string>> = {
   400: 'Bad Request',
