@@ -54,11 +54,22 @@ describe('what HTTP answers, gRPC answers', () => {
   const same: readonly (readonly [method: string, path: string, request: Fields])[] = [
     ['AnalyzeChunk', '/api/v1/chunks/analyze', chunk(BAD)],
     ['AnalyzeChunk', '/api/v1/chunks/analyze', chunk(GOOD)],
+    [
+      'AnalyzeChunk',
+      '/api/v1/chunks/analyze',
+      { ...chunk(GOOD), options: { weights: { quality: 3 }, thresholds: { quality: 0 } } },
+    ],
     ['AnalyzeDocument', '/api/v1/documents/analyze', document()],
     [
       'AnalyzeDocument',
       '/api/v1/documents/analyze',
-      { ...document(), options: { check_size: false, similarity_threshold: 0.5 } },
+      {
+        ...document(),
+        options: {
+          ...{ check_size: false, similarity_threshold: 0.5, max_embedding_tokens: 256 },
+          ...{ target_tokens: { high: 200 }, shingle_size: 2, ignore_adjacent_overlap: true },
+        },
+      },
     ],
     ['AnalyzeDocument', '/api/v1/documents/analyze', { document_id: 'empty', chunks: [] }],
     [
@@ -69,7 +80,11 @@ describe('what HTTP answers, gRPC answers', () => {
         items: [chunk(GOOD, 'a'), { chunk_id: 'no-content' }, chunk(BAD, 'a'), {}, chunk(BAD, '')],
       },
     ],
-    ['CalculateSimilarity', '/api/v1/similarity/calculate', { content1: GOOD, content2: BAD }],
+    [
+      'CalculateSimilarity',
+      '/api/v1/similarity/calculate',
+      { content1: GOOD, content2: BAD, shingle_size: 2 },
+    ],
   ]
   for (const [i, [method, path, request]] of same.entries()) {
     test(`${method} ${i}`, async () => {

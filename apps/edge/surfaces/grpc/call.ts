@@ -17,7 +17,9 @@ import { continueTrace } from '#runtime/trace.ts'
 import type { Guard } from '../../access/guard.ts'
 import { ROUTES, type RouteName } from '../../access/routes.ts'
 import type { Asking } from '../../chunks/analyses.ts'
-import { asProblem, requestIdOf, type Admission } from '../../http/exchange.ts'
+import type { Admission } from '../../http/admission.ts'
+import { asProblem, requestIdOf } from '../../http/exchange.ts'
+import { tellAnswered } from '../../http/request-line.ts'
 import { NEW_EFFECT } from '../../idempotency/effect.ts'
 import { callerOf } from './caller.ts'
 import { NO_MESSAGE, type Received } from './proto.ts'
@@ -107,6 +109,7 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
     const requestId = requestIdOf(callerOf(call))
     const admitted = admission.enter()
     let code = Code.OK
+    let problem: Problem | undefined
     try {
       if (!admitted) throw new Problem('OVERLOADED', 'Too many requests at once.')
       await answer(call, route, requestId, work)
@@ -114,9 +117,8 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
       if (call.cancelled) {
         code = Date.now() >= Number(call.getDeadline()) ? Code.DEADLINE_EXCEEDED : Code.CANCELLED
       } else {
-        const problem = asProblem(error)
+        problem = asProblem(error)
         code = codeOf(problem)
-        report(problem, requestId, call.getPath())
         const status = statusOf(problem)
         status.metadata.set('x-request-id', requestId)
         call.emit('error', status)
@@ -124,16 +126,14 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
     } finally {
       if (admitted) admission.leave()
     }
+    const durationMs = performance.now() - startedAt
     const labels = { method, code: Code[code] }
     calls.add(1, labels)
-    durations.record((performance.now() - startedAt) / 1_000, labels)
-  }
-
-  function report(problem: Problem, requestId: string, path: string): void {
-    const { code, message } = problem
-    const fields = { requestId, path, code, message }
-    if (code === 'INTERNAL') log.error('request_failed', { ...fields, error: problem })
-    else log.info('request_refused', fields)
+    durations.record(durationMs / 1_000, labels)
+    const responseTime = Number(durationMs.toFixed(1))
+    const path = call.getPath()
+    const answered = { requestId, method: 'gRPC', path, statusCode: code, responseTime }
+    tellAnswered(log, answered, { problem, isRoutineTold: true })
   }
 
   return (call, method, route, work) => {

@@ -12,7 +12,7 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { ReflectionService } from '@grpc/reflection'
-import type { Admission } from '../../http/exchange.ts'
+import type { Admission } from '../../http/admission.ts'
 import { CHUNKS, HEALTH, NO_MESSAGE, packages, streamed, type Received } from './proto.ts'
 
 const PATIENCE_MS = 30_000

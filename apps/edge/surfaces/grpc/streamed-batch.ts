@@ -12,7 +12,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { Problem } from '#domain/problem.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { refused } from '../../chunks/valid.ts'
-import { Admission } from '../../http/exchange.ts'
+import { Admission } from '../../http/admission.ts'
 import type { OpenCall, Work } from './call.ts'
 import { chunkBody, type Received } from './proto.ts'
 
@@ -29,7 +29,7 @@ interface StreamedItem {
 }
 
 export function streamedBatch(analyses: Analyses, groupBytesMax: number): Work {
-  const room = new Admission(STREAMS_MAX)
+  const room = new Admission({ maxRequests: STREAMS_MAX, maxLargeBytes: 0 })
 
   return async (call) => {
     if (!room.enter()) throw new Problem('OVERLOADED', 'Too many streams at once.')
