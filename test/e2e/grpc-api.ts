@@ -15,6 +15,9 @@ import { loadSync, type MessageTypeDefinition, type ServiceDefinition } from '@g
 import type { Fields } from './chunks-api.ts'
 
 export const PROTOS = fileURLToPath(new URL('../../apps/edge/surfaces/grpc/', import.meta.url))
+const REFLECTION_PROTOS = fileURLToPath(
+  new URL('../proto', import.meta.resolve('@grpc/reflection')),
+)
 const load = (file: string) =>
   loadSync(file, {
     keepCase: true,
@@ -92,6 +95,20 @@ export class GrpcApi implements Disposable {
       responseDeserialize as (bytes: Buffer) => Fields,
       metadataOf(headers),
       options,
+    )
+  }
+
+  reflection(version: 'v1' | 'v1alpha'): Stream {
+    const name = `grpc.reflection.${version}.ServerReflection`
+    const { ServerReflectionInfo: method } = loadSync(
+      `grpc/reflection/${version}/reflection.proto`,
+      { longs: Number, includeDirs: [REFLECTION_PROTOS] },
+    )[name] as ServiceDefinition
+    if (method === undefined) throw new Error('no reflection')
+    return this.#client.makeBidiStreamRequest(
+      method.path,
+      method.requestSerialize,
+      method.responseDeserialize as (bytes: Buffer) => Fields,
     )
   }
 

@@ -9,6 +9,7 @@
  * 3. At most one message of an answer is in flight: the next is made when it has been taken.
  * 4. Calls and requests of HTTP share one bound of how many are in progress.
  */
+import { setImmediate as immediate } from 'node:timers/promises'
 import { Metadata, status as Code, type ServerDuplexStream } from '@grpc/grpc-js'
 import { Problem } from '#domain/problem.ts'
 import type { Log } from '#runtime/log.ts'
@@ -83,13 +84,19 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
         untilMs: Number(call.getDeadline()),
       }
       const patiently = <T>(waiting: Promise<T>) => withPatience(waiting, stopping)
-      const messages = call.iterator({ destroyOnReturn: false })
+      const messages = call.iterator({ destroyOnReturn: false }) as AsyncIterator<Received>
       await work({
         asking,
         patiently,
         passAgain: async () => void (await pass()),
         read: () => {
-          const message = messages.next().then(readable)
+          const message = messages.next().then(async (next) => {
+            if (next.done !== true) return readable(next.value)
+            // Whoever hangs up seems to have ended, for a moment.
+            await immediate()
+            if (call.cancelled) throw new Gone()
+            return undefined
+          })
           // It may be asked for ahead, by somebody who then fails at something else.
           message.catch(() => {})
           return message
@@ -147,9 +154,8 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
 /** The client has gone, or its deadline has passed: nobody is left to be told anything. */
 class Gone extends Error {}
 
-function readable({ done, value }: IteratorResult<Received, unknown>): Received | undefined {
-  if (done === true) return undefined
-  if (value.message !== NO_MESSAGE) return value
+function readable(received: Received): Received {
+  if (received.message !== NO_MESSAGE) return received
   const details = { field: 'body', constraint: 'protobuf' }
   throw new Problem('INVALID_REQUEST', 'The message is not of the type it should be.', details)
 }
