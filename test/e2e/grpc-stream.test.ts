@@ -33,7 +33,7 @@ interface Streamed {
 
 async function resultsOf(stream: Stream): Promise<readonly Streamed[]> {
   const results: Streamed[] = []
-  for await (const one of stream) results.push(one)
+  for await (const one of stream as AsyncIterable<Streamed>) results.push(one)
   return results
 }
 
@@ -57,7 +57,7 @@ describe('a stream of items', () => {
       stream.end()
     })()
     const results: Streamed[] = []
-    for await (const one of stream) {
+    for await (const one of stream as AsyncIterable<Streamed>) {
       results.push(one)
       if (results.length % 25 === 0) await delay(20)
     }

@@ -66,6 +66,14 @@ describe('configuration', () => {
     assert.equal(resolveConfig({ PORT: '65535' }).port, 65_535)
   })
 
+  it('has a port for gRPC: a fixed one, a free one beside a PORT that was moved, or none', () => {
+    assert.equal(resolveConfig({}).grpcPort, 50_051)
+    assert.equal(resolveConfig({ PORT: '8001' }).grpcPort, 0)
+    assert.equal(resolveConfig({ PORT: '8001', GRPC_PORT: '50052' }).grpcPort, 50_052)
+    assert.equal(resolveConfig({ GRPC_PORT: 'off' }).grpcPort, undefined)
+    assert.throws(() => resolveConfig({ GRPC_PORT: 'on' }), ConfigError)
+  })
+
   it('names the variable that a lone process cannot live without', () => {
     const config = resolveConfig({ NATS_URL: 'nats://n' })
     assert.equal(required(config, 'natsUrl'), 'nats://n')
