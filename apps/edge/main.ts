@@ -140,7 +140,6 @@ async function serve(main: Main): Promise<void> {
   lambda.close()
   const analyses = createAnalyses({ bus, payloads, send })
   mountChunks(routing, { analyses, send, queries, maxBodyBytes: maxLargeBodyBytes })
-  mountGraphql(routing, { queries })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
@@ -153,6 +152,7 @@ async function serve(main: Main): Promise<void> {
     }),
   )
   mountEvents(routing, { feed, heartbeatMs: config.eventHeartbeatMs })
+  mountGraphql(routing, { queries, feed })
   const operations = new Router({ ...routing, dialect: operationsDialect })
   const letters = new DeadLetters(bus, newAppender())
   const redrive = createRedrive({

@@ -80,7 +80,7 @@ export const ROUTES = {
   'GET /api/v1/events': { scopes: EVENTS },
   'GET /api/v1/ws': { scopes: EVENTS },
   // Each field wants the scope of the route that shows the same, and the tightest limit of them holds.
-  'POST /graphql': { scopes: [...READ, ...JOBS, ...CHUNKS], limit: 'chunks' },
+  'POST /graphql': { scopes: [...READ, ...JOBS, ...CHUNKS, ...EVENTS], limit: 'chunks' },
 
   'POST /api/v1/auth/token': { scopes: [] },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },

@@ -6,6 +6,7 @@ import type { RouteName } from '../access/routes.ts'
 import type { PlainRoute } from '../operations/routes.ts'
 import { jobOperations } from '../surfaces/functions/job-operations.ts'
 import { functionOperations } from '../surfaces/functions/operations.ts'
+import { graphqlOperations } from '../surfaces/graphql/operations.ts'
 import { lambdaOperations } from '../surfaces/lambda/operations.ts'
 import { authOperations } from '../surfaces/auth/operations.ts'
 import { chunkOperations } from '../surfaces/chunks/operations.ts'
@@ -17,6 +18,7 @@ export type DocumentedRoute = RouteName | PlainRoute
 export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {
   ...functionOperations,
   ...jobOperations,
+  ...graphqlOperations,
   ...lambdaOperations,
   ...chunkOperations,
   ...authOperations,

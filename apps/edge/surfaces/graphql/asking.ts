@@ -14,6 +14,8 @@ import type { Log } from '#runtime/log.ts'
 import { requireScope, type Principal } from '../../access/principal.ts'
 import { ROUTES, type RouteName } from '../../access/routes.ts'
 import { asProblem } from '../../http/exchange.ts'
+import type { Filter } from '../../feed/filter.ts'
+import type { Subscription } from '../../feed/subscription.ts'
 import type { Queries } from '../../queries.ts'
 
 export interface AskingOptions {
@@ -21,6 +23,8 @@ export interface AskingOptions {
   readonly requestId: string
   readonly queries: Queries
   readonly log: Log
+  /** Ends when the caller has gone. */
+  readonly follow: (filter: Filter, after?: number) => Promise<Subscription>
 }
 
 export class Asking {
@@ -37,6 +41,11 @@ export class Asking {
 
   get owner(): string {
     return this.principal.owner
+  }
+
+  /** The caller's own events. */
+  follow(filter: Filter, after?: number): Promise<Subscription> {
+    return this.#options.follow(filter, after)
   }
 
   async ask<T>(query: (db: Db, owner: string) => Promise<T>): Promise<T> {
@@ -97,16 +106,17 @@ interface Batch<Key, Value> {
   readonly found: Promise<ReadonlyMap<Key, Value>>
 }
 
-export type Resolve<Source, Args> = (source: Source, args: Args, asking: Asking) => unknown
-
 /** What graphql hands to every resolver. */
 export interface AskingContext {
   readonly asking: Asking
 }
 
 /** A field that shows what `route` shows. */
-export function as<Source, Args>(route: RouteName, resolve: Resolve<Source, Args>) {
-  return async (source: Source, args: Args, { asking }: AskingContext): Promise<unknown> => {
+export function as<Source, Args, Value = unknown>(
+  route: RouteName,
+  resolve: (source: Source, args: Args, asking: Asking) => Value | Promise<Value>,
+) {
+  return async (source: Source, args: Args, { asking }: AskingContext): Promise<Value> => {
     try {
       requireScope(asking.principal, ROUTES[route].scopes)
       return await resolve(source, args, asking)

@@ -5,7 +5,7 @@ import type { JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
 import { jobNotFound } from '../../jobs/job-commands.ts'
-import { jobView } from '../functions/views.ts'
+import { jobDetails, jobView } from '../functions/views.ts'
 import { as, type Asking } from './asking.ts'
 import { cursor, pageIn, type PageArgs } from './pages.ts'
 
@@ -31,7 +31,7 @@ export const jobFields = {
         (db, owner) => findJob(db, owner, id),
         () => jobNotFound(id),
       )
-      return { ...jobView(row), input: row.input }
+      return jobDetails(row)
     }),
   },
 

@@ -49,6 +49,7 @@ const ASKS: Readonly<Record<string, 'together' | 'each'>> = {
   'Job.function': 'together',
   'Job.input': 'each',
   'Job.logs': 'each',
+  'Subscription.job': 'each',
 }
 
 /** How many there are of a list of the schema's own, about. */

@@ -27,6 +27,7 @@ import { functionFields } from './functions.ts'
 import { jobFields } from './jobs.ts'
 import { beyondLimits, LIMITS } from './limits.ts'
 import { optimizationFields } from './optimizations.ts'
+import { subscriptionFields } from './subscriptions.ts'
 import { JsonValue, SafeInt } from './scalars.ts'
 
 export type GraphqlServer = ReturnType<typeof createServer>
@@ -34,7 +35,13 @@ export type GraphqlServer = ReturnType<typeof createServer>
 export function buildSchema() {
   return createSchema<AskingContext>({
     typeDefs: readFileSync(new URL('./schema.graphql', import.meta.url), 'utf8'),
-    resolvers: [{ SafeInt, JSON: JsonValue }, functionFields, jobFields, optimizationFields],
+    resolvers: [
+      { SafeInt, JSON: JsonValue },
+      functionFields,
+      jobFields,
+      optimizationFields,
+      subscriptionFields,
+    ],
   })
 }
 
