@@ -166,6 +166,13 @@ interface Made {
   readonly scopes: readonly string[]
 }
 
+test('a program of the reader gets the events from NATS', async () => {
+  const block = readme.take('nats.url').replaceAll('.sluice', home)
+  const last = JSON.parse(await terminal.paste(block)) as { type: string; data: object }
+  assert.equal(last.type, 'job.succeeded')
+  assert.ok('result' in last.data)
+})
+
 test('Ctrl-C drains and exits with 0', async () => {
   const askedAt = performance.now()
   assert.deepEqual(await platform.interrupt(), { code: 0, signal: null })

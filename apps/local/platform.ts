@@ -17,6 +17,7 @@ import { allOf } from './all-of.ts'
 import { ourApps, readyUrl, type AppOptions } from './app.ts'
 import { ownCredentials, type Credentials } from './credentials.ts'
 import { freePort, isFree } from './free-port.ts'
+import { keptNatsPort, tellNatsUrl } from './nats-address.ts'
 import { provisionBubblewrap } from './provision/bubblewrap.ts'
 import type { Env } from './provision/ladder.ts'
 import { provisionNatsServer } from './provision/nats-server.ts'
@@ -135,7 +136,7 @@ async function edgePort(port: number, host: string, name: string): Promise<numbe
 async function embedNats({ home, env, log }: PlatformOptions, servers: Supervised[]) {
   const binary = await provisionNatsServer({ env, log })
   const password = await keptSecret(home, 'nats.password')
-  const port = await freePort()
+  const port = await keptNatsPort(home)
   const directory = join(home, 'nats')
   const natsLog = log.child({ part: 'nats-server' })
   const server = new Supervised(
@@ -144,7 +145,9 @@ async function embedNats({ home, env, log }: PlatformOptions, servers: Supervise
   )
   servers.push(server)
   await server.ready
-  return natsUrl({ port, password })
+  const url = natsUrl({ port, password })
+  await tellNatsUrl(home, url)
+  return url
 }
 
 /** What is given, or what suits the volume of our own server. */
