@@ -110,3 +110,11 @@ test('the address is for its owner only', async () => {
   const { mode } = await stat(join(platform.home, 'nats.url'))
   assert.equal(mode & 0o777, 0o600)
 })
+
+test('the document of the subjects is there for everybody', async () => {
+  const answer = await fetch(`${platform.url}/asyncapi.json`)
+  assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json'])
+  const { asyncapi, channels } = (await answer.json()) as { asyncapi: string; channels: object }
+  assert.equal(asyncapi, '3.0.0')
+  assert.ok('evt.job.succeeded' in channels)
+})

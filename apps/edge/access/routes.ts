@@ -92,6 +92,7 @@ export const ROUTES = {
   'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
 
   'GET /openapi.json': { scopes: [] },
+  'GET /asyncapi.json': { scopes: [] },
   'GET /docs': { scopes: [] },
   'GET /docs/:file': { scopes: [] },
 

@@ -23,6 +23,19 @@ export const documentOperations = {
       304: KNOWN,
     },
   },
+  'GET /asyncapi.json': {
+    tag: 'documents',
+    summary: 'The subjects and messages on NATS',
+    headers: IF_NONE_MATCH,
+    answers: {
+      200: {
+        description: 'AsyncAPI 3.0.',
+        content: { schema: Type.Object({ asyncapi: Type.Literal('3.0.0') }) },
+        headers: ETAG,
+      },
+      304: KNOWN,
+    },
+  },
   'GET /docs': {
     tag: 'documents',
     summary: 'This document as a page to try it out',

@@ -7,7 +7,7 @@ import { operationsDialect } from './operations/dialect.ts'
 
 const LAMBDA = /^\/api\/v1\/(?:initialize|execute|sessions|functions)(?:\/|$)/
 const CHUNKS = /^\/api\/v1\/(?:chunks|documents|batch|similarity|optimizations|auth)(?:\/|$)/
-const OURS = /^\/(?:api|docs|graphql|openapi\.json)(?:\/|$)/
+const OURS = /^\/(?:api|docs|graphql|(?:open|async)api\.json)(?:\/|$)/
 
 /** Of a path or a URL's tail; undefined: bytes that name none. */
 export function dialectOf(path: string | undefined): Dialect {
