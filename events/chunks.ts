@@ -25,6 +25,8 @@ export interface AnalysisOptions {
   readonly similarity_threshold: number
   /** What the embedding model reads of a chunk; it never sees the tokens beyond. */
   readonly max_embedding_tokens?: number
+  /** What chunks are compared with: those of their request, or all that their owner had analysed. */
+  readonly scope: Scope
   /** How much each side counts in the overall score; 0: not at all. */
   readonly weights: Weights
   /** Where a score is worth a suggestion: quality and size below it, redundancy above it. */
@@ -36,6 +38,7 @@ export interface AnalysisOptions {
   readonly ignore_adjacent_overlap: boolean
 }
 
+export type Scope = 'document' | 'corpus'
 export type Weights = Readonly<Record<'quality' | 'redundancy' | 'size' | 'similarity', number>>
 export type Thresholds = Readonly<Record<'quality' | 'redundancy' | 'size', number>>
 /** A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none. */
@@ -53,6 +56,7 @@ export const ANALYSIS_OPTIONS: AnalysisOptions = {
   target_tokens: { min: 0, low: 64, high: 400, max: 2_048 },
   shingle_size: 1,
   ignore_adjacent_overlap: false,
+  scope: 'document',
 }
 
 /** Each from 0 to 1. Of redundancy and similarity less is better, of the others more. */
@@ -80,7 +84,16 @@ export interface Finding {
   /** At most `RELATED_MAX`; `related_total` counts all. */
   readonly related_chunks: readonly string[]
   readonly related_total?: number
+  /** Of the related chunks those that stand in other documents, or in none. */
+  readonly related?: readonly Elsewhere[]
   readonly plan?: Plan
+}
+
+/** A chunk that was analysed before: with that document, or else in a batch or by itself. */
+export interface Elsewhere {
+  readonly chunk_id: string
+  readonly document_id?: string
+  readonly similarity: number
 }
 
 export const RELATED_MAX = 20
@@ -161,6 +174,26 @@ export interface AnalysedChunk {
   readonly optimizations: readonly Optimization[]
 }
 
+/**
+ * What `domain/chunks/fingerprint.ts` makes of a chunk, in base64: three bytes for a hash of a token
+ * or of a row of them, four for a key of the index, the lowest byte first.
+ */
+export interface SealedFingerprint {
+  readonly tokens: string
+  readonly grams: string
+  readonly keys: string
+}
+
+/** What came of looking at the chunks that were analysed before. */
+export interface CorpusSearch {
+  /** How many of them were near enough to be compared. */
+  readonly compared: number
+  /** False: what was analysed in the last moments may be missing. */
+  readonly complete: boolean
+  /** There were too many to compare all. */
+  readonly truncated: boolean
+}
+
 export interface CompletedAnalysis extends AnalysisData {
   /** Of the formulas and of what no option sets (`domain/chunks/options.ts`). */
   readonly profile_version: string
@@ -172,6 +205,11 @@ export interface CompletedAnalysis extends AnalysisData {
   readonly truncated: boolean
   /** Of a document only. */
   readonly report?: DocumentReport
+  /** With `scope: corpus` only. */
+  readonly corpus?: CorpusSearch
+  /** In the place of each chunk that by which later analyses recognise it; null: it has too few tokens
+   *  for that, or too many. Not for the caller's eyes. */
+  readonly fingerprints?: readonly (SealedFingerprint | null)[]
   readonly created_at: string
 }
 

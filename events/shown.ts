@@ -26,7 +26,7 @@ const HIDDEN = {
   'session.initialized': ['definition_seq', 'executor'],
   'session.closed': [],
   'schedule.ticked': [],
-  'analysis.completed': [],
+  'analysis.completed': ['fingerprints'],
   'optimization.settled': [],
 } as const satisfies Readonly<Record<string, readonly string[]>>
 

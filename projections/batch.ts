@@ -9,6 +9,13 @@
 import { applyToKeys, insertKeys, noKeyChanges, touchKeys } from './api-keys.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
 import {
+  applyToChunkIndex,
+  insertIntoChunkIndex,
+  noChunkIndexChanges,
+  removeDocuments,
+  removeLoners,
+} from './chunk-index.ts'
+import {
   applyToDocumentReports,
   upsertDocumentReports,
   type DocumentReportChanges,
@@ -84,6 +91,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
   const sessions = noSessionChanges()
   const keys = noKeyChanges()
   const optimizations = noOptimizationChanges()
+  const corpus = noChunkIndexChanges()
   const settlements: SettlementChanges = new Map()
   const reports: DocumentReportChanges = new Map()
   for (const { happening, at } of batch) {
@@ -97,6 +105,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     else if (isAbout('analysis', happening)) {
       applyToOptimizations(optimizations, happening)
       applyToDocumentReports(reports, happening)
+      applyToChunkIndex(corpus, happening)
     } else if (isAbout('optimization', happening)) applyToSettlements(settlements, happening)
     else applyToJobs(jobs, happening, dayOf(at))
   }
@@ -113,6 +122,9 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
     ...(optimizations.chunks.size > 0 ? [removeReplaced(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
+    ...(corpus.documents.size > 0 ? [removeDocuments(corpus)] : []),
+    ...(corpus.loners.size > 0 ? [removeLoners(corpus)] : []),
+    ...(corpus.documents.size + corpus.loners.size > 0 ? [insertIntoChunkIndex(corpus)] : []),
     ...(settlements.size > 0 ? [upsertSettlements(settlements)] : []),
     ...(reports.size > 0 ? [upsertDocumentReports(reports)] : []),
   ]

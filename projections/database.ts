@@ -11,6 +11,7 @@ import { Kysely, PostgresDialect } from 'kysely'
 import { Client, Pool, types, type ClientConfig, type CustomTypesConfig } from 'pg'
 import type { ApiKeyTable } from './api-keys.ts'
 import type { CheckpointTable } from './checkpoint.ts'
+import type { ChunkIndexTable } from './chunk-index.ts'
 import type { DocumentReportTable } from './document-reports.ts'
 import type { FunctionMetricsTable } from './function-metrics.ts'
 import type { FunctionVersionTable } from './function-versions.ts'
@@ -42,6 +43,7 @@ export interface Schema {
   optimizations: OptimizationTable
   settlements: SettlementTable
   document_reports: DocumentReportTable
+  chunk_index: ChunkIndexTable
 }
 
 export type Db = Kysely<Schema>

@@ -40,6 +40,13 @@ export function texts(name: string, value: unknown): void {
   for (const one of value) text(name, one)
 }
 
+const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/
+
+export function base64(name: string, value: unknown): void {
+  if (typeof value === 'string' && BASE64.test(value)) return
+  throw new BadMessage(`${name} is not base64`)
+}
+
 export function time(name: string, value: unknown): void {
   if (typeof value === 'string' && TIME.test(value) && !Number.isNaN(Date.parse(value))) return
   throw new BadMessage(`${name} is not a time in UTC`)

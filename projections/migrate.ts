@@ -18,6 +18,7 @@ import * as optimizations from './migrations/0007-optimizations.ts'
 import * as sessionTimeouts from './migrations/0008-session-timeouts.ts'
 import * as searchedOptimizations from './migrations/0010-searched-optimizations.ts'
 import * as documentReports from './migrations/0011-document-reports.ts'
+import * as chunkIndex from './migrations/0012-chunk-index.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -31,6 +32,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0008-session-timeouts': sessionTimeouts,
   '0010-searched-optimizations': searchedOptimizations,
   '0011-document-reports': documentReports,
+  '0012-chunk-index': chunkIndex,
 }
 
 export class MigrationError extends Error {

@@ -31,6 +31,7 @@ export const MODELS = {
   optimizations: 'optimizations',
   settlements: 'settlements',
   'document-reports': 'document_reports',
+  'chunk-index': 'chunk_index',
 } as const
 
 export type Model = keyof typeof MODELS
@@ -52,6 +53,7 @@ export async function keepOld(tx: Tx, coveredFrom: string | undefined): Promise<
     await keepOldSessions(tx, coveredFrom)
     await keepOldOptimizations(tx, coveredFrom)
     await keepOldReports(tx, coveredFrom)
+    await keepOldChunks(tx, coveredFrom)
     for (const { function_id, day } of recount) await recountDay(tx, function_id, day)
   }
   await sql`
@@ -122,6 +124,18 @@ async function keepOldReports(tx: Tx, coveredFrom: string): Promise<void> {
     insert into rebuild.document_reports
     select * from public.document_reports where created_at < ${coveredFrom}::date
     on conflict do nothing`.execute(tx)
+}
+
+/** What the new table has of the same documents and chunks is older still. */
+async function keepOldChunks(tx: Tx, coveredFrom: string): Promise<void> {
+  await sql`
+    delete from rebuild.chunk_index n using public.chunk_index o
+    where n.owner = o.owner and n.document_id = o.document_id
+      and (n.document_id <> '' or n.chunk_id = o.chunk_id)
+      and o.created_at < ${coveredFrom}::date`.execute(tx)
+  await sql`
+    insert into rebuild.chunk_index
+    select * from public.chunk_index where created_at < ${coveredFrom}::date`.execute(tx)
 }
 
 async function keepLastUses(tx: Tx): Promise<void> {

@@ -19,6 +19,7 @@ import type { ChunkEvent } from '#events/chunks.ts'
 import type { UserEvent } from '#events/users.ts'
 import {
   BadMessage,
+  base64,
   fields,
   figure,
   INT4_MAX,
@@ -229,6 +230,7 @@ function analysisCompleted(message: Envelope): Happening {
     text('profile_version', data.profile_version)
   }
   if (!Array.isArray(data.chunks)) throw new BadMessage('chunks is not a list')
+  if (data.fingerprints !== undefined) fingerprints(data.fingerprints)
   for (const one of data.chunks) {
     const chunk = fields('chunk', one)
     const metrics = fields('metrics', chunk.metrics)
@@ -243,6 +245,15 @@ function analysisCompleted(message: Envelope): Happening {
     }
   }
   return message as Happening
+}
+
+function fingerprints(all: unknown): void {
+  if (!Array.isArray(all)) throw new BadMessage('fingerprints is not a list')
+  for (const one of all) {
+    if (one === null) continue
+    const fingerprint = fields('fingerprint', one)
+    for (const name of ['tokens', 'grams', 'keys']) base64(name, fingerprint[name])
+  }
 }
 
 function optimizationSettled(message: Envelope): Happening {

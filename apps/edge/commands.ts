@@ -15,7 +15,7 @@ import { REPLY_HEADER, type CommandReply, type DecidedReply } from '#events/repl
 import { subjects } from '#events/subjects.ts'
 import type { Agreement, Known } from './knowledge/agreement.ts'
 import type { LogRoom } from './log-room.ts'
-import type { ReadModel } from './read-model.ts'
+import type { ReadModel } from '#runtime/read-model.ts'
 
 const DECIDE_WITHIN_MS = 15_000
 /** The handler stops a little before the edge does, so that the two never disagree. */

@@ -5,7 +5,7 @@
  */
 import { Problem } from '#domain/problem.ts'
 import type { Db } from '#projections/database.ts'
-import type { ReadModel } from './read-model.ts'
+import type { ReadModel } from '#runtime/read-model.ts'
 
 /** SQLSTATE classes of a server that cannot answer: connection, resources, operator, system. */
 const NOT_NOW = /^(08|53|57|58)/

@@ -9,8 +9,9 @@
  * 3. A command that is delivered again while its analysis is in progress waits for that one.
  */
 import { Worker } from 'node:worker_threads'
-import type { CompletedAnalysis } from '#events/chunks.ts'
-import { completedAnalysis, type AnalysisRequest } from './analysis.ts'
+import type { Corpus } from '#domain/chunks/analysis.ts'
+import type { AnalysisRequest } from './analysis.ts'
+import { done, idOf, type Results, type Task } from './analysis-task.ts'
 
 /** About 20 ms of work. */
 const LARGE_CHARACTERS = 128 * 1024
@@ -18,32 +19,38 @@ const LARGE_CHARACTERS = 128 * 1024
 const CHUNK_CHARACTERS = 200
 const THREAD_HEAP_MB = 1_024
 
-export interface Asked {
-  readonly request: AnalysisRequest
-  readonly createdAt: string
-}
-
 export type Answered =
-  | { readonly id: string; readonly analysis: CompletedAnalysis }
+  | { readonly id: string; readonly result: Results[keyof Results] }
   | { readonly id: string; readonly failure: string }
 
-type Waiting = PromiseWithResolvers<CompletedAnalysis>
+type Waiting = PromiseWithResolvers<Results[keyof Results]>
 
 export class Analyses implements AsyncDisposable {
-  /** By the analysis's id. */
+  /** By the task's id. */
   readonly #waiting = new Map<string, Waiting>()
   #thread: Worker | undefined
 
-  run(request: AnalysisRequest, createdAt: string): CompletedAnalysis | Promise<CompletedAnalysis> {
-    if (!isLarge(request)) return completedAnalysis(request, createdAt)
-    const { analysis_id } = request
-    const before = this.#waiting.get(analysis_id)
-    if (before !== undefined) return before.promise
-    const waiting = Promise.withResolvers<CompletedAnalysis>()
-    this.#waiting.set(analysis_id, waiting)
-    const asked: Asked = { request, createdAt }
-    this.#running().postMessage(asked)
-    return waiting.promise
+  run(
+    request: AnalysisRequest,
+    createdAt: string,
+    corpus?: Corpus,
+  ): Results['analysis'] | Promise<Results['analysis']> {
+    return this.#do({ wants: 'analysis', request, createdAt, corpus })
+  }
+
+  probes(request: AnalysisRequest): Results['probes'] | Promise<Results['probes']> {
+    return this.#do({ wants: 'probes', request })
+  }
+
+  #do<Result extends Results[keyof Results]>(task: Task): Result | Promise<Result> {
+    if (!isLarge(task.request)) return done(task) as Result
+    const id = idOf(task)
+    const waiting: Waiting = this.#waiting.get(id) ?? Promise.withResolvers()
+    if (!this.#waiting.has(id)) {
+      this.#waiting.set(id, waiting)
+      this.#running().postMessage(task)
+    }
+    return waiting.promise as Promise<Result>
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -66,7 +73,7 @@ export class Analyses implements AsyncDisposable {
   #answered(answer: Answered): void {
     const waiting = this.#waiting.get(answer.id)
     this.#waiting.delete(answer.id)
-    if ('analysis' in answer) waiting?.resolve(answer.analysis)
+    if ('result' in answer) waiting?.resolve(answer.result)
     else waiting?.reject(new Error(answer.failure))
   }
 

@@ -1,5 +1,5 @@
 /**
- * What is asked of chunks, done: analyse → leave out what was ignored → append.
+ * What is asked of chunks, done: search the corpus → analyse → leave out what was ignored → append.
  *
  * Invariants:
  * 1. One analysis is one event, whatever its size; a large one lies in the object store.
@@ -19,17 +19,16 @@ import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
-import type { Db } from '#projections/database.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
 import { answeringEach, reported, withoutIgnored } from './analysis.ts'
 import type { Analyses } from './analyses.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
+import { searchCorpus, type CorpusSearchOptions } from './corpus-search.ts'
 
-export interface AnalysisCommandsOptions {
+export interface AnalysisCommandsOptions extends CorpusSearchOptions {
   readonly bus: Bus
   readonly payloads: Payloads
   readonly appender: Appender
-  readonly db: Db
   readonly analyses: Analyses
   /** How long the log keeps what was analysed. */
   readonly ttlDays: number
@@ -52,10 +51,11 @@ function isAnalysis(command: Command): command is RunAnalysis {
 
 async function act(
   command: RunAnalysis,
-  { bus, payloads, appender, db, analyses, ttlDays }: AnalysisCommandsOptions,
-): Promise<DecidedReply<CompletedAnalysis>> {
+  options: AnalysisCommandsOptions,
+): Promise<DecidedReply<Answered>> {
+  const { bus, payloads, appender, db, ttlDays } = options
   const time = new Date().toISOString()
-  const found = await analyses.run(command.data, time)
+  const found = await analysed(command, time, options)
   const ids = found.chunks.flatMap(({ optimizations }) => optimizations.map(({ id }) => id))
   const data = reported(answeringEach(withoutIgnored(found, await ignoredAmong(db, ids))))
   const { analysis_id, kind } = data
@@ -70,7 +70,24 @@ async function act(
     id,
     ttlDays,
   })
-  if (!duplicate) return { seq, data }
+  if (!duplicate) return { seq, data: answered(data) }
   const first = await readEvent<AnalysisCompleted>(bus, payloads, { seq })
-  return { seq, data: first?.event.data ?? data }
+  return { seq, data: answered(first?.event.data ?? data) }
+}
+
+type Answered = Omit<CompletedAnalysis, 'fingerprints'> & { readonly fingerprints: undefined }
+
+/** Whoever asked has no use for what the index is made from. */
+const answered = (all: CompletedAnalysis): Answered => ({ ...all, fingerprints: undefined })
+
+async function analysed(
+  { data: request }: RunAnalysis,
+  time: string,
+  { analyses, ...where }: AnalysisCommandsOptions,
+): Promise<CompletedAnalysis> {
+  if (request.options.scope !== 'corpus') return analyses.run(request, time)
+  const probes = await analyses.probes(request)
+  const { corpus, search } = await searchCorpus(where, request, probes)
+  const analysis = await analyses.run(request, time, corpus)
+  return { ...analysis, corpus: search, truncated: analysis.truncated || search.truncated }
 }

@@ -1,13 +1,13 @@
-/** The thread of large analyses: takes a request, answers with what was found or why not. */
+/** The thread of large analyses: takes a task, answers with what came of it or why nothing did. */
 import { parentPort } from 'node:worker_threads'
-import { completedAnalysis } from './analysis.ts'
-import type { Answered, Asked } from './analyses.ts'
+import type { Answered } from './analyses.ts'
+import { done, idOf, type Task } from './analysis-task.ts'
 
-parentPort?.on('message', ({ request, createdAt }: Asked) => {
-  const id = request.analysis_id
+parentPort?.on('message', (task: Task) => {
+  const id = idOf(task)
   let answer: Answered
   try {
-    answer = { id, analysis: completedAnalysis(request, createdAt) }
+    answer = { id, result: done(task) }
   } catch (error) {
     answer = { id, failure: error instanceof Error ? error.message : String(error) }
   }

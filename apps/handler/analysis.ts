@@ -1,6 +1,6 @@
 /** An analysis as it is recorded: what the domain found, with ids that stay. */
 import { createHash } from 'node:crypto'
-import { analyse } from '#domain/chunks/analysis.ts'
+import { analyse, type Corpus } from '#domain/chunks/analysis.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
@@ -10,14 +10,19 @@ import type {
   OptimizationType,
   RunAnalysis,
 } from '#events/chunks.ts'
+import { sealedFingerprint } from './fingerprints.ts'
 
 export type AnalysisRequest = Omit<RunAnalysis['data'], 'deadline'>
 
-export function completedAnalysis(request: AnalysisRequest, created_at: string): CompletedAnalysis {
+export function completedAnalysis(
+  request: AnalysisRequest,
+  created_at: string,
+  corpus?: Corpus,
+): CompletedAnalysis {
   const { analysis_id, owner, kind, name, chunks } = request
   // An edge of before asks with fewer.
   const options = optionsInForce(request.options)
-  const { chunks: analysed, ...whole } = analyse(chunks, options)
+  const { chunks: analysed, ...whole } = analyse(chunks, options, corpus)
   return {
     ...{ analysis_id, owner, kind, name, options, profile_version: PROFILE_VERSION, created_at },
     ...whole,
@@ -30,6 +35,7 @@ export function completedAnalysis(request: AnalysisRequest, created_at: string):
       })
       return { content_hash, metrics, tokens, optimizations }
     }),
+    fingerprints: analysed.map(({ words }) => sealedFingerprint(words, owner)),
   }
 }
 

@@ -15,6 +15,7 @@ import { required } from '#runtime/config.ts'
 import type { Log } from '#runtime/log.ts'
 import { runMain, type Main } from '#runtime/main.ts'
 import { watchPresence } from '#runtime/presence.ts'
+import { ReadModel } from '#runtime/read-model.ts'
 import { untilDone } from '#runtime/retry.ts'
 import { ensureAdmin } from './admin.ts'
 import { Analyses } from './analyses.ts'
@@ -47,7 +48,7 @@ async function serve(main: Main): Promise<void> {
   const { config, log, signal, stack } = main
   const { bus, payloads, announce } = await connectBus('handler', main)
   const url = required(config, 'databaseUrl')
-  const { db } = stack.use(openDatabase({ url, name: 'handler', poolSize: 2 }))
+  const { db } = stack.use(openDatabase({ url, name: 'handler', poolSize: 4 }))
   const appender = new Appender(bus.rpc, { giveUpAfterMs: APPEND_FOR_MS })
   const store = createFunctionStore(bus, payloads, appender)
   const durables = createDurables({ bus, store, concurrency: config.functionConcurrency, log })
@@ -67,6 +68,7 @@ async function serve(main: Main): Promise<void> {
     analysis: analysisCommands({
       ...{ bus, payloads, appender, db, ttlDays: config.eventTtlDays },
       analyses: stack.use(new Analyses()),
+      readModel: stack.use(new ReadModel(bus)),
     }),
     optimization: optimizationCommands({ payloads, appender }),
   }

@@ -1,8 +1,9 @@
 /**
- * A chunk, a document or a batch, analysed: `(chunks, options) → metrics, findings, clusters`.
+ * A chunk, a document or a batch, analysed: `(chunks, options, corpus) → metrics, findings, clusters`.
  *
  * Invariants:
- * 1. The same chunks with the same options give the same analysis, on every machine.
+ * 1. The same chunks with the same options and the same corpus give the same analysis, on every
+ *    machine.
  * 2. What is told of a chunk stands in the place of the chunk: by index, since ids may come twice.
  * 3. The time is bounded: linear in the text but for the join, which has a budget; if it ran out,
  *    `truncated` says so.
@@ -12,11 +13,13 @@ import {
   type AnalysisOptions,
   type Chunk,
   type Cluster,
+  type Elsewhere,
   type Finding,
   type Metrics,
   type Plan,
 } from '#events/chunks.ts'
 import { clustersOf } from './clusters.ts'
+import { findElsewhere, type CorpusChunk, type FoundElsewhere } from './corpus.ts'
 import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
@@ -37,6 +40,8 @@ export interface Analysed {
   readonly findings: readonly Finding[]
   readonly tokens: number
   readonly quality: Quality
+  /** Its tokens, of which a fingerprint is made (`fingerprint.ts`). */
+  readonly words: readonly string[]
 }
 
 export interface Analysis {
@@ -53,9 +58,13 @@ interface Read extends Text {
   readonly quality: Quality
 }
 
+/** Of each chunk, those of other documents that may be like it or share a passage with it. */
+export type Corpus = readonly (readonly CorpusChunk[])[]
+
 export function analyse(
   chunks: readonly Chunk[],
   options: AnalysisOptions,
+  corpus?: Corpus,
   budget = STEPS_BUDGET,
 ): Analysis {
   const vocabulary = new Vocabulary()
@@ -69,12 +78,18 @@ export function analyse(
   const { sets, vocabulary: size } = shingled(compared, vocabulary.size, options.shingle_size)
   const twins = findTwins(sets, size, options.similarity_threshold, budget)
   const places = options.ignore_adjacent_overlap ? placesOf(chunks) : undefined
-  const redundancy = options.check_redundancy ? findRedundancy(texts, places) : []
+  const elsewhere = corpus?.map((near, index) =>
+    findElsewhere(texts[index]?.tokens.texts ?? [], near, options.similarity_threshold),
+  )
+  const foreign = elsewhere?.map(({ covered }) => covered)
+  const redundancy = options.check_redundancy ? findRedundancy(texts, places, foreign) : []
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
   const context = { twins, redundancy, merges, options, idOf, related }
-  const analysed = texts.map((text, index) => analysedChunk(text, index, context))
+  const analysed = texts.map((text, index) =>
+    analysedChunk(text, index, context, elsewhere?.[index]),
+  )
   return {
     chunks: analysed,
     clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
@@ -92,7 +107,12 @@ interface Context {
   readonly options: AnalysisOptions
 }
 
-function analysedChunk(text: Read, index: number, context: Context): Analysed {
+function analysedChunk(
+  text: Read,
+  index: number,
+  context: Context,
+  elsewhere: FoundElsewhere | undefined,
+): Analysed {
   const { chunk, estimate, quality } = text
   const { chunk_id } = chunk
   const { twins, merges, options, idOf } = context
@@ -101,15 +121,17 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
     quality: quality.score,
     redundancy: redundant?.score ?? 0,
     size: sizeScore(estimate, options.target_tokens),
-    similarity: twins.nearest[index] ?? 0,
+    similarity: options.check_similarity
+      ? Math.max(twins.nearest[index] ?? 0, elsewhere?.similarity ?? 0)
+      : 0,
   }
   const merge = merges.get(chunk_id)
   const findings = findingsOf(
     {
       ...{ chunk_id, scores, quality, tokens: estimate },
       merge: merge && { action: 'merge', ...merge },
-      twins: () => context.related(index),
-      sharers: () => sharersOf(redundant, idOf),
+      twins: () => withElsewhere(context.related(index), elsewhere?.twins),
+      sharers: () => withElsewhere(sharersOf(redundant, idOf), elsewhere?.sharers),
       split: () => splitOf(chunk, options),
       trim: () => trimOf(redundant, idOf),
     },
@@ -125,7 +147,7 @@ function analysedChunk(text: Read, index: number, context: Context): Analysed {
     similarity_score: rounded(scores.similarity),
     overall_score: rounded(overall),
   }
-  return { metrics, findings, tokens: estimate, quality }
+  return { metrics, findings, tokens: estimate, quality, words: text.tokens.texts }
 }
 
 /** A merge is told with each of its chunks. */
@@ -141,6 +163,17 @@ function mergesById(
 function sharersOf(redundant: Redundant | undefined, idOf: (index: number) => string): Related {
   const sharers = redundant?.sharers ?? []
   return { ids: sharers.slice(0, RELATED_MAX).map(idOf), total: sharers.length }
+}
+
+/** Chunks of the same analysis first. */
+function withElsewhere(own: Related, elsewhere: readonly Elsewhere[] = []): Related {
+  const told = elsewhere.slice(0, RELATED_MAX - own.ids.length)
+  if (told.length === 0) return { ...own, total: own.total + elsewhere.length }
+  return {
+    ids: [...own.ids, ...told.map(({ chunk_id }) => chunk_id)],
+    total: own.total + elsewhere.length,
+    elsewhere: told,
+  }
 }
 
 /** No part is too large for the model either, as far as it reads anything worth a part. */

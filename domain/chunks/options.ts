@@ -28,6 +28,7 @@ export function optionsInForce(given: GivenOptions = {}): AnalysisOptions {
   const target_tokens = { ...ANALYSIS_OPTIONS.target_tokens, ...given.target_tokens }
   requireWeight(weights)
   requireRising(target_tokens)
+  requireComparable(given)
   return { ...ANALYSIS_OPTIONS, ...given, weights, thresholds, target_tokens }
 }
 
@@ -43,6 +44,12 @@ function requireRising({ min, low, high, max }: AnalysisOptions['target_tokens']
   if (max <= high) throw impossible(`${field}.max`, 'minimum', `must be more than high (${high})`)
   if (high >= PART_MIN) return
   throw impossible(`${field}.high`, 'minimum', `must not be less than ${PART_MIN}`)
+}
+
+/** What is kept of the chunks of a corpus does not tell their order but over 8 tokens. */
+function requireComparable({ scope, shingle_size = 1 }: GivenOptions): void {
+  if (scope !== 'corpus' || shingle_size === 1) return
+  throw impossible('shingle_size', 'maximum', 'must be 1 where the scope is corpus')
 }
 
 const impossible = (name: string, constraint: string, sentence: string) =>

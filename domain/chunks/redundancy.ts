@@ -14,7 +14,7 @@ import { findGrams, type Grams } from './grams.ts'
 import type { Tokens } from './tokens.ts'
 
 const REPEATED_ROW = 3
-const SHARED_ROW = 8
+export const SHARED_ROW = 8
 /** Of a row that stands in very many chunks, so many are told. */
 const SHARERS_MAX = 64
 
@@ -33,10 +33,14 @@ export interface Text {
   readonly ids: Int32Array
 }
 
-/** `places`: where each text lay in the one that it was cut from; what lies there is not said twice. */
+/**
+ * `places`: where each text lay in the one that it was cut from; what lies there is not said twice.
+ * `foreign`: of each text, token by token, what stands in other documents.
+ */
 export function findRedundancy(
   texts: readonly Text[],
   places?: Float64Array,
+  foreign?: readonly Uint8Array[],
 ): readonly Redundant[] {
   const offsets = new Int32Array(texts.length + 1)
   texts.forEach(({ ids }, i) => {
@@ -62,10 +66,9 @@ export function findRedundancy(
     const copy = copies.get(index)
     if (copy !== undefined) return wholeCopy(text, index, copy)
     return redundantPart(text, index, {
-      shared,
-      owners,
-      isElsewhere,
+      ...{ shared, owners, isElsewhere },
       from: offsets[index] as number,
+      foreign: foreign?.[index],
     })
   })
 }
@@ -76,11 +79,12 @@ interface Laid {
   readonly owners: Int32Array
   readonly isElsewhere: (a: number, b: number) => boolean
   readonly from: number
+  readonly foreign: Uint8Array | undefined
 }
 
-function redundantPart({ ids, tokens }: Text, index: number, laid: Laid) {
-  const { shared, owners, isElsewhere, from } = laid
-  const covered = new Uint8Array(ids.length)
+function redundantPart({ ids, tokens }: Text, index: number, laid: Laid): Redundant {
+  const { shared, owners, isElsewhere, from, foreign } = laid
+  const covered = foreign?.slice() ?? new Uint8Array(ids.length)
   /** Per token: the chunk that had it before, plus 1. */
   const keepers = new Int32Array(ids.length)
   const overlaps = new Map<number, number>()

@@ -152,7 +152,7 @@ function sizeFinding(
 }
 
 type Words = Pick<Finding, 'title' | 'description' | 'suggested_action'> &
-  Partial<Pick<Finding, 'related_chunks' | 'related_total' | 'plan'>>
+  Partial<Pick<Finding, 'related_chunks' | 'related_total' | 'related' | 'plan'>>
 
 function finding(
   chunk_id: string,
@@ -163,7 +163,10 @@ function finding(
   return { chunk_id, type, priority, related_chunks: [], ...words }
 }
 
-const relatedTo = ({ ids, total }: Related) => ({ related_chunks: ids, related_total: total })
+const relatedTo = ({ ids, total, elsewhere }: Related) => ({
+  ...{ related_chunks: ids, related_total: total },
+  ...(elsewhere !== undefined && { related: elsewhere }),
+})
 
 const planned = (plan: Plan | undefined) => (plan === undefined ? {} : { plan })
 

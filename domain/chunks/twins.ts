@@ -7,6 +7,7 @@
  * 2. Twins are those at the threshold or above, however low the floor.
  * 3. No more than about twice `budget` steps are taken; what that leaves out is told.
  */
+import type { Elsewhere } from '#events/chunks.ts'
 import { jaccard } from './similarity.ts'
 import { similarityJoin, type OnPair } from './similarity-join.ts'
 import { tokenSets, type TokenSets } from './token-sets.ts'
@@ -119,6 +120,8 @@ export interface Related {
   /** The most similar first, then by id. */
   readonly ids: readonly string[]
   readonly total: number
+  /** Those of them that are not of this analysis. */
+  readonly elsewhere?: readonly Elsewhere[]
 }
 
 /** The twins of each text, as many as anybody reads; equal texts share one look-up. */

@@ -29,6 +29,7 @@ const TABLES = [
   'optimizations',
   'settlements',
   'document_reports',
+  'chunk_index',
 ] as const
 
 /** Every row of every table, as text. */
@@ -183,8 +184,8 @@ test('what the log no longer holds whole days of is kept, and the rest is made a
     for (const seq of [2, 3]) await world.bus.jsm.streams.deleteMessage('EVENTS', seq)
   }
   const before = await allRows(world)
-  const { coveredFrom } = await rebuilt(world)
-  assert.equal(typeof coveredFrom, 'string')
+  const { covered_from } = await rebuilt(world)
+  assert.equal(typeof covered_from, 'string')
   assert.deepEqual(await allRows(world), before)
 })
 

@@ -149,7 +149,11 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
 const inForceIn = ({
   options,
   profile_version,
-}: Pick<CompletedAnalysis, 'options' | 'profile_version'>) => ({ options, profile_version })
+  corpus,
+}: Pick<CompletedAnalysis, 'options' | 'profile_version' | 'corpus'>) => ({
+  ...{ options, profile_version },
+  ...(corpus !== undefined && { corpus }),
+})
 
 function requireDistinct(chunks: readonly ChunkInput[]): void {
   const seen = new Set<string>()

@@ -60,6 +60,7 @@ export const OptionsInput = Type.Object(
     ),
     shingle_size: ShingleSize,
     ignore_adjacent_overlap: Flag,
+    scope: Type.Optional(Type.Enum(['document', 'corpus'])),
   },
   { ...CLOSED, title: 'AnalysisOptions' },
 )

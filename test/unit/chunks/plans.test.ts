@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { mergePlans as mergePlansFor, type Mergeable } from '#domain/chunks/merge-plan.ts'
-import { bandsOf, signatureOf, tokenHashes } from '#domain/chunks/minhash.ts'
 import { splitPlan as splitPlanFor } from '#domain/chunks/split-plan.ts'
 import { estimateTokens } from '#domain/chunks/token-estimate.ts'
-import { tokenize } from '#domain/chunks/tokens.ts'
 import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
-import { randomFrom } from './random.ts'
 import { WHOLE } from './texts.ts'
 
 const { target_tokens } = ANALYSIS_OPTIONS
@@ -101,41 +98,5 @@ describe('merge plans', () => {
 
   test('do not put a copy beside its twin', () => {
     assert.deepEqual(mergePlans(chunks('A scrap.', 'A scrap.')), [])
-  })
-})
-
-describe('a signature', () => {
-  const hashesOf = (text: string) => tokenHashes(tokenize(text).texts)
-
-  test('shares a band with that of a similar text, and none with another’s', () => {
-    const random = randomFrom(6)
-    let found = 0
-    let mistaken = 0
-    for (let round = 0; round < 100; round++) {
-      const words = Array.from({ length: 120 }, () => `w${Math.floor(random() * 50_000)}`)
-      const edited = words.map((word, i) => (i % 25 === 0 ? `x${word}` : word))
-      const other = words.map((word) => `y${word}`)
-      const bands = (text: readonly string[], scope = 'a') =>
-        bandsOf(signatureOf(hashesOf(text.join(' ')))!, scope)
-      const meet = (a: Int32Array, b: Int32Array) => a.some((band, i) => band === b[i])
-      if (meet(bands(words), bands(edited))) found++
-      if (meet(bands(words), bands(other)) || meet(bands(words), bands(words, 'b'))) mistaken++
-    }
-    assert.ok(found >= 97, `${found} of 100`)
-    assert.equal(mistaken, 0)
-  })
-
-  test('agrees in as many values as the texts have in common', () => {
-    const words = Array.from({ length: 200 }, (_, i) => `w${i}`)
-    const one = signatureOf(hashesOf(words.slice(0, 150).join(' ')))!
-    const two = signatureOf(hashesOf(words.slice(50).join(' ')))!
-    const agreed = one.filter((value, i) => value === two[i]).length / one.length
-    assert.ok(Math.abs(agreed - 0.5) < 0.15, String(agreed))
-  })
-
-  test('stays what it is, since it is stored', () => {
-    const signature = signatureOf(hashesOf('The harvest mouse'))!
-    assert.deepEqual([...signature.slice(0, 2)], [1_100_491_975, 3_078_849_649])
-    assert.equal(signatureOf(hashesOf(' ')), undefined)
   })
 })

@@ -1,0 +1,55 @@
+/** Fingerprints as they are stored, and as they are searched by. */
+import { fingerprintOf, keysFor, type Keys } from '#domain/chunks/fingerprint.ts'
+import { tokenize } from '#domain/chunks/tokens.ts'
+import type { SealedFingerprint } from '#events/chunks.ts'
+import type { AnalysisRequest } from './analysis.ts'
+
+const HASH_BYTES = 3
+const KEY_BYTES = 4
+
+/** Of each chunk the keys under which others of its owner lie; undefined: it is too large. */
+export type Probes = readonly (Keys | undefined)[]
+
+const NOTHING = new Int32Array()
+
+export function probesOf({ chunks, owner }: AnalysisRequest): Probes {
+  return chunks.map(({ content }) => {
+    const { texts } = tokenize(content)
+    if (texts.length === 0) return { same: NOTHING, bands: NOTHING, passages: NOTHING }
+    const fingerprint = fingerprintOf(texts)
+    return fingerprint && keysFor(owner, fingerprint.keys)
+  })
+}
+
+/** Null: there is none. */
+export function sealedFingerprint(
+  words: readonly string[],
+  owner: string,
+): SealedFingerprint | null {
+  const fingerprint = fingerprintOf(words)
+  if (fingerprint === undefined) return null
+  const { tokens, grams, keys } = fingerprint
+  const { same, bands, passages } = keysFor(owner, keys)
+  return {
+    tokens: hashesIn(tokens),
+    grams: hashesIn(grams),
+    keys: keysIn(Int32Array.of(...same, ...bands, ...passages)),
+  }
+}
+
+function hashesIn(hashes: Int32Array): string {
+  const bytes = Buffer.allocUnsafe(HASH_BYTES * hashes.length)
+  hashes.forEach((hash, i) => bytes.writeUIntLE(hash, HASH_BYTES * i, HASH_BYTES))
+  return bytes.toString('base64')
+}
+
+function keysIn(keys: Int32Array): string {
+  const bytes = Buffer.allocUnsafe(KEY_BYTES * keys.length)
+  keys.forEach((key, i) => bytes.writeInt32LE(key, KEY_BYTES * i))
+  return bytes.toString('base64')
+}
+
+export function hashesOf(bytes: Buffer): Int32Array {
+  const hashes = new Int32Array(bytes.length / HASH_BYTES)
+  return hashes.map((_, i) => bytes.readUIntLE(HASH_BYTES * i, HASH_BYTES))
+}

@@ -1,0 +1,18 @@
+/** The fingerprints of analysed chunks, and the keys by which those that are alike are found. */
+import { sql, type Kysely } from 'kysely'
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table chunk_index (
+      owner text not null,
+      document_id text not null,
+      chunk_id text not null,
+      analysis_id text not null,
+      tokens bytea not null,
+      grams bytea not null,
+      keys integer[] not null,
+      created_at timestamptz not null,
+      primary key (owner, document_id, chunk_id, analysis_id)
+    )`.execute(db)
+  await sql`create index chunk_index_keys on chunk_index using gin (keys)`.execute(db)
+}
