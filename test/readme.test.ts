@@ -101,6 +101,15 @@ test('Prefer: wait waits for the end of an asynchronous job', async () => {
   assert.deepEqual([answer?.data['status'], answer?.data['result']], ['success', { doubled: 8 }])
 })
 
+test('GraphQL tells of the first function and its newest job', async () => {
+  const { data } = JSON.parse(
+    await terminal.paste(askedOf(platform.url, readme.take('/graphql'))),
+  ) as { data: unknown }
+  const jobs = [{ id: 1, status: 'success', result: { greeting: 'Hello, Ada' } }]
+  const metrics = { success_rate: 100 }
+  assert.deepEqual(data, { function: { name: 'greet', metrics, jobs: { jobs } } })
+})
+
 test('a rust function is compiled, registered and called', async () => {
   const [registered, called] = await ask('"name": "sum"')
   assert.deepEqual([registered?.success, registered?.data['function_id']], [true, 3])
