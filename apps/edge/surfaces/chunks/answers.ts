@@ -83,6 +83,14 @@ const Cluster = Type.Object(
   { title: 'Cluster', description: 'Chunks that say the same, and the one to keep.' },
 )
 
+const ReportedCluster = Type.Object(
+  {
+    ...Cluster.properties,
+    duplicates_total: Type.Optional(Count('There when not all are listed.')),
+  },
+  { title: 'ReportedCluster' },
+)
+
 const tally = (names: readonly string[]) =>
   Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(Size)])))
 
@@ -97,7 +105,7 @@ const Report = Type.Object(
     by_priority: tally(PRIORITIES),
     sizes: Type.Array(Type.Object({ up_to: Nullable(Size), chunks: Size })),
     worst: Type.Array(Type.Object({ chunk_id: ChunkId, overall_score: Score })),
-    clusters: Type.Array(Cluster),
+    clusters: Type.Array(ReportedCluster),
     truncated: Type.Boolean(),
   },
   { title: 'DocumentReport' },
@@ -170,6 +178,18 @@ export const DocumentAnalysis = Type.Object(
 )
 export type DocumentAnalysis = DeepReadonly<Static<typeof DocumentAnalysis>>
 
+export const DocumentReport = Type.Object(
+  {
+    document_id: Type.String(),
+    analysis_id: Type.String({ format: 'uuid' }),
+    created_at: Time(),
+    ...inForce,
+    report: Report,
+  },
+  { title: 'NewestReport' },
+)
+export type DocumentReport = DeepReadonly<Static<typeof DocumentReport>>
+
 const FailedItem = Type.Object(
   {
     item_id: Nullable(Type.String(), 'It has none that can be read.'),
@@ -211,6 +231,8 @@ export const Similarity = Type.Object(
       union: Size,
       tokens1: Type.Optional(Size),
       tokens2: Type.Optional(Size),
+      shingle_size: Type.Optional(Size),
+      tokenizer: Type.Optional(Type.String({ description: 'How texts are cut into tokens.' })),
       containment: Type.Optional(
         Type.Number({
           ...{ minimum: 0, maximum: 1 },

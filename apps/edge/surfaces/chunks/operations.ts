@@ -16,6 +16,7 @@ import {
   BatchAnalysis,
   ChunkAnalysis,
   DocumentAnalysis,
+  DocumentReport,
   OptimizationPage,
   Similarity,
   StoredOptimization,
@@ -81,6 +82,23 @@ export const chunkOperations = {
       },
     },
     refuses: { 422: IMPOSSIBLE },
+  },
+  'GET /api/v1/documents/:document_id/report': {
+    tag: 'chunks',
+    summary: 'Read the newest report of a document',
+    description: 'With `Accept: text/markdown` it is for people.',
+    path: { document_id: { schema: Type.String(), description: 'As it was analysed.' } },
+    answers: {
+      200: {
+        description: 'The report, and what it was made by.',
+        content: [
+          { schema: DocumentReport },
+          { schema: Type.String(), contentType: 'text/markdown' },
+        ],
+        headers: STALE,
+      },
+    },
+    refuses: { 404: 'No such document of yours has been analysed.' },
   },
   'POST /api/v1/batch/analyze': {
     tag: 'chunks',

@@ -5,6 +5,7 @@ import { findDocumentReport } from '#projections/document-reports.ts'
 import type { Answer, Exchange, Router } from '../../http/exchange.ts'
 import type { Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
+import type { DocumentReport } from './answers.ts'
 import { clean } from './listing.ts'
 
 const MARKDOWN = 'text/markdown'
@@ -27,7 +28,14 @@ export function reportRoute(router: Router, { queries }: { readonly queries: Que
     const { document_id, analysis_id, created_at, options, profile_version, report } = value
     const headers = staleness(fresh)
     if (wantsMarkdown(exchange)) return inMarkdown(markdownOf(document_id, report), headers)
-    const body = { document_id, analysis_id, created_at, options, profile_version, report }
+    const body: DocumentReport = {
+      document_id,
+      analysis_id,
+      created_at,
+      options,
+      profile_version,
+      report,
+    }
     return { status: 200, body: JSON.stringify(body), headers }
   })
 }
