@@ -186,7 +186,7 @@ async function serve(main: Main): Promise<void> {
     await Promise.all([server[Symbol.asyncDispose](), grpc?.[Symbol.asyncDispose]()])
   })
   const shown = host.includes(':') ? `[${host}]` : host
-  log.info('ready', {
+  log.announce('ready', {
     url: `http://${shown}:${server.port}`,
     ...(grpc !== undefined && { grpc: `${shown}:${grpc.port}` }),
     functions: definitions.size,

@@ -170,7 +170,7 @@ async function serve(main: Main): Promise<void> {
   const { executorSessions } = config
   connection.announce(() => ({ sandbox: sandbox.stats(), sessions_max: executorSessions }))
   const { level: sandboxLevel, reason } = sandbox.stats()
-  log.info('ready', { slots, sandboxLevel, reason, functions: intake.functions })
+  log.announce('ready', { slots, sandboxLevel, reason, functions: intake.functions })
 }
 
 function expiry(ms: number): Promise<void> {

@@ -129,7 +129,7 @@ async function serve(main: Main): Promise<void> {
     await Promise.all(chores)
   })
   announce()
-  log.info('ready')
+  log.announce('ready')
 }
 
 /** A chore that fails is said and tried again at its next turn. */

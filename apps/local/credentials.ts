@@ -43,7 +43,7 @@ export async function ownCredentials({ home, env, log }: CredentialsOptions): Pr
     credentials[name] = secret
     if (isNew && SHOWN.includes(name)) shown[name] = secret
   }
-  if (Object.keys(shown).length > 0) log.info('first_start', { ...shown, kept_in: home })
+  if (Object.keys(shown).length > 0) log.announce('first_start', { ...shown, kept_in: home })
   return credentials as Credentials
 }
 

@@ -31,5 +31,5 @@ export async function launch(
     stack,
   )
   const durationMs = Math.round(performance.now() - startedAt)
-  log.info('ready', { url, grpc, pid: process.pid, durationMs })
+  log.announce('ready', { url, grpc, pid: process.pid, durationMs })
 }

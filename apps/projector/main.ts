@@ -30,7 +30,7 @@ await runMain('projector', async (main) => {
   stack.defer(() => running.catch(() => undefined))
   const role = await Promise.race([projector.settled, running])
   connection.announce()
-  log.info('ready', { role, migrations })
+  log.announce('ready', { role, migrations })
 })
 
 async function bringUp(url: string): Promise<readonly string[]> {

@@ -21,6 +21,8 @@ export interface Log {
   readonly error: Say
   /** The process cannot go on. */
   readonly critical: Say
+  /** At `info`, whatever the level: somebody waits for it, or will never be told again. */
+  readonly announce: Say
   readonly child: (fields: Fields) => Log
 }
 
@@ -35,8 +37,8 @@ export interface LogOptions {
 export function createLog(options: LogOptions): Log {
   const { process: name, level, fields: bound = {} } = options
   const write = options.write ?? ((line: string) => void process.stdout.write(line))
-  const at = (rank: LogLevel) => {
-    if (RANK[rank] < RANK[level]) return () => {}
+  const at = (rank: LogLevel, isAlwaysSaid = false) => {
+    if (RANK[rank] < RANK[level] && !isAlwaysSaid) return () => {}
     return (event: string, fields: Fields = {}) => {
       const timestamp = new Date().toISOString()
       const record = { timestamp, level: rank.toUpperCase(), process: name, event }
@@ -50,6 +52,7 @@ export function createLog(options: LogOptions): Log {
     warn: at('warning'),
     error: at('error'),
     critical: at('critical'),
+    announce: at('info', true),
     child: (fields) => createLog({ ...options, fields: { ...bound, ...fields } }),
   }
 }

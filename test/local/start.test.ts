@@ -34,7 +34,8 @@ test('what was registered before a stop is there after the next start', async ()
     launched.kill('SIGTERM')
     assert.deepEqual(await launched.exited, { code: 0, signal: null })
   }
-  await using launched = await launchProcess({ home: home.path })
+  // It says that it is ready however quiet it has to be.
+  await using launched = await launchProcess({ home: home.path, env: { LOG_LEVEL: 'error' } })
   const { url } = (await launched.ready()) as { url: string }
   const found = await fetchJson<Wrapped<{ name: string }>>(`${url}/functions/${id}`)
   assert.equal(found.status, 200, JSON.stringify(found.body))

@@ -45,6 +45,16 @@ describe('the log', () => {
     )
   })
 
+  it('announces whatever the level', () => {
+    const { log, lines } = listen({ level: 'critical' })
+    log.info('starting')
+    log.announce('ready')
+    assert.deepEqual(
+      lines.map((line) => [parse(line)['event'], parse(line)['level']]),
+      [['ready', 'INFO']],
+    )
+  })
+
   it('says in words what its event names, unless it is told a better sentence', () => {
     const { log, lines } = listen()
     log.info('part_ready')
