@@ -131,11 +131,14 @@ export async function findVersion(
   functionId: number,
   version: number,
 ): Promise<FunctionVersionRow | undefined> {
-  return db
-    .selectFrom('function_versions')
-    .select(columns)
-    .where('function_id', '=', functionId)
-    .where('version', '=', version)
-    .where('owner', '=', owner)
-    .executeTakeFirst()
+  return (
+    db
+      .selectFrom('function_versions')
+      .select(columns)
+      .where('function_id', '=', functionId)
+      // What is asked for may be larger than any version that the column could hold.
+      .where('version', '=', sql<number>`${version}::bigint`)
+      .where('owner', '=', owner)
+      .executeTakeFirst()
+  )
 }

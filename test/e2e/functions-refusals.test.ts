@@ -273,6 +273,7 @@ for (const [method, template] of PATHS) {
 }
 
 test('a version that is not there is named', async () => {
+  await api.refusal(404, `/functions/${id}/versions/${Number.MAX_SAFE_INTEGER}`)
   const { details } = await api.refusal(404, `/functions/${id}/versions/99`)
   assert.equal(details['field'], 'version')
 })
