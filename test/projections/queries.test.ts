@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { before, after, test } from 'node:test'
 import { sql } from 'kysely'
 import { openDatabase, type Database } from '#projections/database.ts'
-import { functionMetrics } from '#projections/function-metrics.ts'
+import { functionMetrics, metricsOfFunctions } from '#projections/function-metrics.ts'
+import { pageOfVersions } from '#projections/function-versions.ts'
+import { pageOfFunctions } from '#projections/functions.ts'
 import { findJobPosition, overdueJobs, pageOfJobs } from '#projections/job-queries.ts'
 import { migrate } from '#projections/migrate.ts'
 import { createDatabase, type TestDatabase } from '../support/postgres.ts'
@@ -80,6 +82,62 @@ test('a page of large results ends early, and the next one goes on', async () =>
   }
   assert.deepEqual(ids, [[3007, 3006, 3005], [3004, 3003, 3002], [3001]])
   await sql`delete from jobs where function_id = 3`.execute(opened.db)
+})
+
+test('a page of large functions, or of their versions, ends early, and the next one goes on', async () => {
+  const code = 'x'.repeat(3 * 1024 ** 2)
+  const definition = JSON.stringify({ code })
+  await sql`
+    insert into functions (id, owner, name, version, definition, created_at, updated_at)
+    select n, 'large', 'f' || n, 1, ${definition}::json, now(), now()
+    from generate_series(11, 17) n`.execute(opened.db)
+  await sql`
+    insert into function_versions (function_id, version, owner, timeout_ms, definition, created_at)
+    select 11, n, 'large', 1, ${definition}::json, now()
+    from generate_series(1, 7) n`.execute(opened.db)
+  const pages = async (read: (after?: number) => Promise<readonly [number[], boolean]>) => {
+    const all: number[][] = []
+    for (;;) {
+      const [page, hasMore] = await read(all.at(-1)?.at(-1))
+      all.push(page)
+      if (!hasMore) return all
+    }
+  }
+  assert.deepEqual(
+    await pages(async (after) => {
+      const page = await pageOfFunctions(opened.db, 'large', { first: 100, after })
+      return [page.functions.map(({ id }) => id), page.has_more]
+    }),
+    [[11, 12, 13], [14, 15, 16], [17]],
+  )
+  assert.deepEqual(
+    await pages(async (after) => {
+      const page = await pageOfVersions(opened.db, 'large', 11, { first: 2, after })
+      return [page.versions.map(({ version }) => version), page.has_more]
+    }),
+    [[7, 6], [5, 4], [3, 2], [1]],
+  )
+  const versions = await pageOfVersions(opened.db, 'large', 11, { first: 100 })
+  assert.deepEqual([versions.versions.length, versions.has_more], [3, true])
+  assert.deepEqual((await pageOfFunctions(opened.db, OWNER, { first: 1 })).functions, [])
+})
+
+test('the metrics of several functions are those of each', async () => {
+  await sql`
+    insert into function_metrics (function_id, day, owner, successful, failed, cancelled, timed,
+      duration_us, cpu_us, memory_bytes)
+    values (21, '2026-03-01', ${OWNER}, 3, 1, 1, 4, 8000, 4000, 7),
+      (21, '2026-03-02', ${OWNER}, 1, 0, 0, 1, 2000, 1000, 9),
+      (22, '2026-03-01', ${OWNER}, 0, 2, 0, 2, 600, 60, 5)`.execute(opened.db)
+  const together = await metricsOfFunctions(opened.db, OWNER, [21, 22, 23])
+  for (const id of [21, 22, 23]) {
+    assert.deepEqual(together.get(id), await functionMetrics(opened.db, OWNER, id))
+  }
+  assert.deepEqual(
+    [...together.values()].map(({ total }) => total),
+    [5, 2, 0],
+  )
+  assert.equal((await metricsOfFunctions(opened.db, 'somebody else', [21])).get(21)?.total, 0)
 })
 
 test('a page of one status holds that status only', async () => {
