@@ -28,6 +28,7 @@ import { CancelledWaits } from './jobs/cancelled-waits.ts'
 import { DeadLetters } from './dead-letters/letters.ts'
 import { createRedrive } from './dead-letters/redrive.ts'
 import { mountDocuments } from './documents/mount.ts'
+import { requireTold } from './documents/told-routes.ts'
 import { Feed } from './feed/feed.ts'
 import { openFront } from './front.ts'
 import { createFunctionCommands } from './function-commands.ts'
@@ -173,6 +174,8 @@ async function serve(main: Main): Promise<void> {
   telemetry.gauge('sluice_http_requests_in_progress', 'Requests in progress.', () => [
     { value: admission.current },
   ])
+
+  requireTold(app.routes)
 
   connection.announce(() => ({ known: agreement.positions }))
   await agreement.joined()

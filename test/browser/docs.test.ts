@@ -10,6 +10,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'puppeteer-core'
 import { startChromium, type TestBrowser } from '../support/chromium.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { startSecondEdge } from '../support/second-edge.ts'
 
 const WITHIN_MS = 20_000
 const PICTURES = process.env['SLUICE_SCREENSHOTS']
@@ -98,11 +99,80 @@ describe('the page', () => {
     await page.close()
   })
 
+  test('sends the credentials that somebody has given it', async () => {
+    const { page } = await open()
+    const operation = 'getApiV1Functions'
+    assert.equal((await tryOut(page, operation)).status, '401')
+    await page.click('.auth-wrapper .authorize')
+    const field = await page.waitForSelector('.modal-ux input[aria-label="auth-bearer-value"]')
+    await field?.type(platform.credentials.SLUICE_API_KEY)
+    await page.click('.modal-ux .authorize')
+    await page.click('.modal-ux .btn-done')
+    await picture(page, 'docs-authorized')
+    const block = `.opblock[id$="-${operation}"]`
+    await page.click(`${block} .btn-clear`)
+    await page.click(`${block} .execute`)
+    const status = `${block} .live-responses-table tbody .response-col_status`
+    await page.waitForFunction(
+      `document.querySelector(${JSON.stringify(status)})?.textContent === '200'`,
+    )
+    await page.close()
+  })
+
   test('sends what changes something as well: it is a page of this very server', async () => {
     const { page } = await open()
     const { status, text } = await tryOut(page, 'postApiV1ChunksAnalyze', 'docs-analyze')
     assert.equal(status, '200')
     assert.match(text, /"chunk_id": "chunk-001"/)
     await page.close()
+  })
+})
+
+describe('what it is made of', () => {
+  const fetched = (path: string, headers: Record<string, string> = {}) =>
+    fetch(`${platform.url}${path}`, { headers })
+
+  test('is typed, and kept by whoever has it', async () => {
+    const page = await fetched('/docs')
+    const html = await page.text()
+    assert.match(page.headers.get('content-type') ?? '', /^text\/html/)
+    const policy = page.headers.get('content-security-policy') ?? ''
+    assert.match(policy, /default-src 'none'/)
+    assert.doesNotMatch(policy, /unsafe|https?:|\*/)
+    const files = [...html.matchAll(/(?:src|href)="(docs\/[^"]+)"/g)].map(([, path]) => `/${path}`)
+    assert.equal(files.length, 3)
+    for (const path of ['/docs', '/openapi.json', ...files]) {
+      const { status, headers } = await fetched(path)
+      assert.equal(status, 200, path)
+      assert.equal(headers.get('x-content-type-options'), 'nosniff', path)
+      const kept = path.startsWith('/docs/') ? /immutable/ : /^no-cache$/
+      assert.match(headers.get('cache-control') ?? '', kept, path)
+      const again = await fetched(path, { 'if-none-match': headers.get('etag') ?? '' })
+      assert.deepEqual([again.status, await again.text()], [304, ''], path)
+      assert.equal((await fetched(path, { 'if-none-match': '"other"' })).status, 200, path)
+    }
+  })
+
+  test('is a closed list of files', async () => {
+    for (const path of [
+      '/docs/package.json',
+      '/docs/..%2Fpackage.json',
+      '/docs/..%2F..%2Fpackage.json',
+      '/docs/%2Fetc%2Fpasswd',
+      '/docs/swagger-ui.css',
+      '/docs/constructor',
+    ]) {
+      const { status, headers } = await fetched(path)
+      assert.equal(status, 404, path)
+      assert.match(headers.get('content-type') ?? '', /^application\/problem\+json/)
+    }
+  })
+
+  test('needs no credentials where everything else does', async () => {
+    await using edge = await startSecondEdge(platform, { AUTH: 'required' })
+    for (const path of ['/docs', '/openapi.json']) {
+      assert.equal((await fetch(`${edge.url}${path}`)).status, 200, path)
+    }
+    assert.equal((await fetch(`${edge.url}/functions`)).status, 401)
   })
 })
