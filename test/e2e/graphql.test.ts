@@ -321,11 +321,16 @@ it('answers hostile requests with what is wrong with them', async () => {
     ],
     [200, { query: '{ optimizations(page: 2147483647) { data { id } } }' }],
     [200, { query: '{ functions(first: -5, after: -9007199254740991) { has_more } }' }],
+    [200, { query: '{ versions(function_id: 9007199254740991, after: 2147483647) { has_more } }' }],
+    [400, { query: '{ versions(function_id: 1, after: 2147483648) { has_more } }' }],
+    [200, { query: '{ jobs(function_id: 1, after: 9007199254740991) { has_more } }' }],
     [200, { query: 'mutation { x }' }],
   ]
   for (const [expected, body] of bodies) {
     const { status, body: answer } = await ada.send(body)
     assert.equal(status, expected, `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
+    const codes = (answer.errors ?? []).map(({ extensions }) => extensions?.code)
+    assert.ok(!codes.includes('INTERNAL'), `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
   }
   const url = `${platform.url}/graphql`
   const raw = async (body: string, headers: Readonly<Record<string, string>>, method = 'POST') => {
