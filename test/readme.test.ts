@@ -143,6 +143,22 @@ test('a job tells why it is what it is', async () => {
   assert.ok((chain as unknown[]).length > 0)
 })
 
+test('a real document is analysed, its suggestions are searched, its report is read', async () => {
+  const block = readme.take('@test/data/documents/aesop.json')
+  const output = await terminal.paste(askedOf(platform.url, block))
+  const [told = '', report = ''] = output.split(/(?=# Chunk report: aesop\n)/)
+  const [analysed, found] = told
+    .trim()
+    .split(/(?<=\})(?=\{"data")/)
+    .map((answer) => JSON.parse(answer) as Readonly<Record<string, unknown>>)
+  const { ignore_adjacent_overlap } = analysed?.['options'] as Record<string, unknown>
+  assert.equal(ignore_adjacent_overlap, false)
+  const suggestions = found?.['data'] as readonly { description: string; chunk_id: string }[]
+  assert.ok(suggestions.length > 0 && suggestions.length <= 3)
+  for (const { description } of suggestions) assert.match(description, /^Quality score is /)
+  assert.match(report, /^7 chunks, about \d+ tokens/m)
+})
+
 test('there are no dead letters so far', async () => {
   const block = readme.take('curl -s http://127.0.0.1:8000/api/v1/dead-letters')
   const listed: unknown = JSON.parse(await terminal.paste(askedOf(platform.url, block)))

@@ -23,8 +23,9 @@ import { findElsewhere, type CorpusChunk, type FoundElsewhere } from './corpus.t
 import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
-import { findRedundancy, type Redundant, type Text } from './redundancy.ts'
+import { findRedundancy, type IndexedSpan, type Redundant, type Text } from './redundancy.ts'
 import { shingled } from './shingles.ts'
+import { runningLines, together } from './running-lines.ts'
 import { rounded } from './similarity.ts'
 import { sizeScore } from './size.ts'
 import { PART_MIN, splitPlan } from './split-plan.ts'
@@ -86,7 +87,8 @@ export function analyse(
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
-  const context = { twins, redundancy, merges, options, idOf, related }
+  const running = options.check_redundancy ? runningLines(chunks) : new Map<number, never>()
+  const context = { twins, redundancy, running, merges, options, idOf, related }
   const analysed = texts.map((text, index) =>
     analysedChunk(text, index, context, elsewhere?.[index]),
   )
@@ -103,6 +105,7 @@ interface Context {
   readonly related: (index: number) => Related
   readonly idOf: (index: number) => string
   readonly redundancy: readonly Redundant[]
+  readonly running: ReadonlyMap<number, readonly IndexedSpan[]>
   readonly merges: ReadonlyMap<string, Merge>
   readonly options: AnalysisOptions
 }
@@ -117,6 +120,7 @@ function analysedChunk(
   const { chunk_id } = chunk
   const { twins, merges, options, idOf } = context
   const redundant = context.redundancy[index]
+  const running = context.running.get(index) ?? []
   const scores: Scores = {
     quality: quality.score,
     redundancy: redundant?.score ?? 0,
@@ -133,7 +137,8 @@ function analysedChunk(
       twins: () => withElsewhere(context.related(index), elsewhere?.twins),
       sharers: () => withElsewhere(sharersOf(redundant, idOf), elsewhere?.sharers),
       split: () => splitOf(chunk, options),
-      trim: () => trimOf(redundant, idOf),
+      trim: () => trimOf(together(running, redundant?.spans ?? []), idOf),
+      running: running.length === 0 ? undefined : trimOf(running, idOf),
     },
     options,
   )
@@ -187,10 +192,10 @@ function splitOf(
 }
 
 function trimOf(
-  redundant: Redundant | undefined,
+  found: readonly IndexedSpan[],
   idOf: (index: number) => string,
 ): Extract<Plan, { action: 'trim' }> | undefined {
-  const spans = (redundant?.spans ?? []).map(({ start, end, keptIn }) => ({
+  const spans = found.map(({ start, end, keptIn }) => ({
     ...{ start, end },
     kept_in: idOf(keptIn),
   }))

@@ -3,7 +3,8 @@
  * and order. A chunk that needs nothing gets one that says so.
  *
  *   quality     < t = .6        high below ⅔ t (.4), else medium
- *   redundancy  > t = .5        high above t + .4 · (1 − t) (.7), else medium
+ *   redundancy  > t = .5        high above t + .4 · (1 − t) (.7), else medium; low if nothing but a
+ *                               header or footer that runs through the pages can go
  *   similarity  ≥ t = .85       high from .95, else medium
  *   size        < t = .5        medium below .4 · t (.2), else low; high if a model would not see its end
  *
@@ -13,6 +14,7 @@
  */
 import {
   ANALYSIS_OPTIONS,
+  RELATED_MAX,
   type AnalysisOptions,
   type Finding,
   type OptimizationType,
@@ -39,6 +41,8 @@ export interface Observed {
   readonly merge: Extract<Plan, { action: 'merge' }> | undefined
   readonly split: () => Extract<Plan, { action: 'split' }> | undefined
   readonly trim: () => Extract<Plan, { action: 'trim' }> | undefined
+  /** Headers and footers, by themselves. */
+  readonly running: Extract<Plan, { action: 'trim' }> | undefined
 }
 
 /** The most urgent first. Empty only where there is nothing to do. */
@@ -100,11 +104,11 @@ function worstTerm(quality: Quality): Term | 'several' {
 }
 
 function redundancyFinding(
-  { chunk_id, scores, sharers, trim }: Observed,
+  { chunk_id, scores, sharers, trim, running }: Observed,
   { thresholds: { redundancy: threshold } }: AnalysisOptions,
 ): Finding | undefined {
   const score = scores.redundancy
-  if (score <= threshold) return undefined
+  if (score <= threshold) return running && runningFinding(chunk_id, running)
   const isMost = score > threshold + 0.4 * (1 - threshold)
   return finding(chunk_id, 'redundancy', isMost ? 'high' : 'medium', {
     title: 'Chunk contains redundant content',
@@ -112,6 +116,17 @@ function redundancyFinding(
     suggested_action: 'Remove what is repeated or stands in another chunk',
     ...relatedTo(sharers()),
     ...planned(trim()),
+  })
+}
+
+function runningFinding(chunk_id: string, plan: Extract<Plan, { action: 'trim' }>): Finding {
+  const count = plan.spans.length
+  return finding(chunk_id, 'redundancy', 'low', {
+    title: 'Chunk repeats a running header or footer',
+    description: `${count} of its lines ${count === 1 ? 'stands' : 'stand'} on at least half of the pages of its source`,
+    suggested_action: 'Remove the header and footer lines of the pages',
+    related_chunks: [...new Set(plan.spans.map(({ kept_in }) => kept_in))].slice(0, RELATED_MAX),
+    plan,
   })
 }
 

@@ -46,6 +46,49 @@ describe('a split plan', () => {
     }
   })
 
+  test('keeps to the sizes that a call wants, however large, whatever the text', () => {
+    const random = randomFrom(21)
+    const scraps = [
+      'word ',
+      'a. ',
+      '\n\n',
+      '# Head\n',
+      '中',
+      '。',
+      '한국',
+      '😀',
+      '\ud83d',
+      '"',
+      ' ',
+      'x'.repeat(90),
+    ]
+    const made = Array.from({ length: 40 }, () =>
+      Array.from(
+        { length: random() * 900 },
+        () => scraps[Math.floor(random() * scraps.length)],
+      ).join(''),
+    )
+    for (const [low, high] of [
+      [1, 64],
+      [32, 100],
+      [300, 300],
+      [64, 700],
+      [64, 2_000],
+      [1_000, 50_000],
+    ] as const) {
+      for (const text of [...Object.values(texts), ...made]) {
+        const parts = splitPlan(text, { ...target_tokens, low, high })
+        const again = parts.map(({ start, end }) => text.slice(start, end)).join('')
+        assert.equal(again, text, `${low} to ${high}: ${text.slice(0, 40)}`)
+        const [largest = 0] = parts.map(({ tokens }) => tokens).sort((a, b) => b - a)
+        assert.ok(largest <= high, `${largest} of ${high}: ${text.slice(0, 40)}`)
+        if (text.isWellFormed()) {
+          assert.ok(parts.every(({ start }) => text.slice(start).isWellFormed()))
+        }
+      }
+    }
+  })
+
   test('likes a heading better than a place amid its section', () => {
     const section = (title: string) => `## ${title}\n${`${WHOLE.english} `.repeat(4).trim()}\n`
     const text = ['One', 'Two', 'Three', 'Four'].map(section).join('')
