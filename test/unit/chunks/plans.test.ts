@@ -4,6 +4,7 @@ import { mergePlans as mergePlansFor, type Mergeable } from '#domain/chunks/merg
 import { splitPlan as splitPlanFor } from '#domain/chunks/split-plan.ts'
 import { estimateTokens } from '#domain/chunks/token-estimate.ts'
 import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
+import { randomFrom } from './random.ts'
 import { WHOLE } from './texts.ts'
 
 const { target_tokens } = ANALYSIS_OPTIONS

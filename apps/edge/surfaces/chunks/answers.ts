@@ -106,6 +106,7 @@ const Report = Type.Object(
     sizes: Type.Array(Type.Object({ up_to: Nullable(Size), chunks: Size })),
     worst: Type.Array(Type.Object({ chunk_id: ChunkId, overall_score: Score })),
     clusters: Type.Array(ReportedCluster),
+    clusters_total: Type.Optional(Count('With those that are not told.')),
     truncated: Type.Boolean(),
   },
   { title: 'DocumentReport' },

@@ -56,6 +56,12 @@ export const LISTING_QUERY = {
   document_id: idOf('document'),
   batch_id: idOf('batch'),
   chunk_id: idOf('chunk'),
+  q: {
+    schema: Type.String({ maxLength: SEARCH_MAX }),
+    description:
+      'Words, whole or begun, all of which are in the title, the description, the suggested action or ' +
+      'the id of the chunk. In Chinese, Japanese, Korean and Thai any part of a word.',
+  },
 } as const satisfies Readonly<Record<string, Parameter>>
 
 type Query = Pick<Exchange, 'query'>
