@@ -5,6 +5,7 @@
  * Invariant: what is in a union of the language and not in here does not compile, nor does an entry
  * that no union has.
  */
+import * as analyses from './analyses.ts'
 import * as apiKeys from './api-keys.ts'
 import * as checks from './checks.ts'
 import * as functions from './functions.ts'
@@ -19,6 +20,8 @@ import { subjects, type JobFact } from './subjects.ts'
 import * as users from './users.ts'
 
 export type ToldCommand =
+  | analyses.RunAnalysis
+  | analyses.SettleOptimization
   | apiKeys.ApiKeyCommand
   | checks.CheckSource
   | functions.FunctionCommand
@@ -28,6 +31,7 @@ export type ToldCommand =
   | users.UserCommand
 
 export type ToldEvent =
+  | analyses.ChunkEvent
   | apiKeys.ApiKeyEvent
   | apiKeys.ApiKeyUsed
   | functions.FunctionEvent
@@ -56,12 +60,14 @@ export interface Entry<Name extends string = string> {
 /** What varies in subjects. */
 export const PARAMETERS = {
   functionId: { description: 'The number of a function.' },
-  runtime: { description: 'The language of the function.', enum: ['python', 'nodejs', 'rust'] },
+  runtime: { description: 'The language of the function.', enum: functions.Runtime.enum },
   owner: { description: 'The owner, as a token.' },
   name: { description: 'The name of the function, as a token.' },
   username: { description: 'The name of the user, as a token.' },
   keyId: { description: 'The part of an API key that names it.' },
   executor: { description: 'The instance of an executor, as a token.' },
+  kind: { description: 'What was analysed.', enum: analyses.AnalysisKind.enum },
+  status: { description: 'What became of it.', enum: analyses.SettledStatus.enum },
   stream: { description: 'Where the message stood.', enum: [COMMANDS, CALLS, EVENTS] },
   consumer: { description: 'Who could not do it.' },
   letter: { description: 'Where the letter stands on DEAD.' },
@@ -109,6 +115,8 @@ export const CATALOGUE: { readonly [Name in ToldType]: Entry<Name> } = {
   'user.delete': asked(users.DeleteUser, 'edge'),
   'key.create': asked(apiKeys.CreateApiKey, 'edge'),
   'key.revoke': asked(apiKeys.RevokeApiKey, 'edge'),
+  'analysis.run': asked(analyses.RunAnalysis, 'edge'),
+  'optimization.settle': asked(analyses.SettleOptimization, 'edge'),
   'job.run': told(
     jobs.RunJob,
     ['edge', 'handler'],
@@ -156,6 +164,17 @@ export const CATALOGUE: { readonly [Name in ToldType]: Entry<Name> } = {
     subjects.sessionEvent(functionId, 'closed'),
   ),
   'schedule.ticked': told(schedules.ScheduleTicked, 'handler', subjects.scheduleTicked(functionId)),
+
+  'analysis.completed': told(
+    analyses.AnalysisCompleted,
+    'handler',
+    subjects.analysisCompleted(any('kind')),
+  ),
+  'optimization.settled': told(
+    analyses.OptimizationSettled,
+    'handler',
+    subjects.optimizationSettled(any('status')),
+  ),
 
   'user.created': told(users.UserCreated, 'handler', subjects.userEvent(username, 'created')),
   'user.changed': told(users.UserChanged, 'handler', subjects.userEvent(username, 'changed')),

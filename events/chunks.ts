@@ -1,48 +1,78 @@
 /**
- * The language of chunk analysis: what can be asked, and what was found.
+ * The language of chunks: what an analysis goes by, and what it finds.
  * Source: the chunk optimizer's document (`Chunk`, `Metrics`, `Optimization`, `AnalysisOptions`),
  * with our own optional fields beside its own.
- *
- * One analysis is one command and one event, whatever its size. An optimization's id follows from
- * whose chunk it is about, what that says and what is wrong with it: found again, it is the same one,
- * and what was decided of it holds until the content changes.
  */
-import type { DocumentReport } from './document-report.ts'
-import type { Envelope } from './envelope.ts'
+import Type, { type Static } from 'typebox'
+import type { DeepReadonly } from './message.ts'
 
-export interface Chunk {
-  readonly chunk_id: string
-  readonly content: string
-  readonly metadata?: Readonly<Record<string, unknown>>
-}
+export const Chunk = Type.Object({
+  chunk_id: Type.String(),
+  content: Type.String(),
+  metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+})
+export type Chunk = DeepReadonly<Static<typeof Chunk>>
 
-export interface AnalysisOptions {
-  readonly check_quality: boolean
-  readonly check_redundancy: boolean
-  readonly check_size: boolean
-  readonly check_similarity: boolean
-  /** Inclusive: two chunks that are this similar are the same. */
-  readonly similarity_threshold: number
-  /** What the embedding model reads of a chunk; it never sees the tokens beyond. */
-  readonly max_embedding_tokens?: number
-  /** What chunks are compared with: those of their request, or all that their owner had analysed. */
-  readonly scope: Scope
-  /** How much each side counts in the overall score; 0: not at all. */
-  readonly weights: Weights
-  /** Where a score is worth a suggestion: quality and size below it, redundancy above it. */
-  readonly thresholds: Thresholds
-  readonly target_tokens: TargetTokens
-  /** So many tokens in a row are compared as one; from 2 on, their order counts. */
-  readonly shingle_size: number
-  /** What a chunk shares with its neighbour because a sliding window has cut both. */
-  readonly ignore_adjacent_overlap: boolean
-}
+export const Scope = Type.Enum(['document', 'corpus'], {
+  description:
+    'What chunks are compared with: those of their request, or all that their owner had analysed.',
+})
+export type Scope = Static<typeof Scope>
 
-export type Scope = 'document' | 'corpus'
-export type Weights = Readonly<Record<'quality' | 'redundancy' | 'size' | 'similarity', number>>
-export type Thresholds = Readonly<Record<'quality' | 'redundancy' | 'size', number>>
-/** A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none. */
-export type TargetTokens = Readonly<Record<'min' | 'low' | 'high' | 'max', number>>
+export const Weights = Type.Object(
+  {
+    quality: Type.Number(),
+    redundancy: Type.Number(),
+    size: Type.Number(),
+    similarity: Type.Number(),
+  },
+  { description: 'How much each side counts in the overall score; 0: not at all.' },
+)
+export type Weights = DeepReadonly<Static<typeof Weights>>
+
+export const Thresholds = Type.Object(
+  { quality: Type.Number(), redundancy: Type.Number(), size: Type.Number() },
+  {
+    description:
+      'Where a score is worth a suggestion: quality and size below it, redundancy above it.',
+  },
+)
+export type Thresholds = DeepReadonly<Static<typeof Thresholds>>
+
+export const TargetTokens = Type.Object(
+  { min: Type.Number(), low: Type.Number(), high: Type.Number(), max: Type.Number() },
+  {
+    description:
+      'A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none.',
+  },
+)
+export type TargetTokens = DeepReadonly<Static<typeof TargetTokens>>
+
+export const AnalysisOptions = Type.Object({
+  check_quality: Type.Boolean(),
+  check_redundancy: Type.Boolean(),
+  check_size: Type.Boolean(),
+  check_similarity: Type.Boolean(),
+  similarity_threshold: Type.Number({
+    description: 'Inclusive: two chunks that are this similar are the same.',
+  }),
+  max_embedding_tokens: Type.Optional(
+    Type.Integer({
+      description: 'What the embedding model reads of a chunk; it never sees the tokens beyond.',
+    }),
+  ),
+  scope: Scope,
+  weights: Weights,
+  thresholds: Thresholds,
+  target_tokens: TargetTokens,
+  shingle_size: Type.Integer({
+    description: 'So many tokens in a row are compared as one; from 2 on, their order counts.',
+  }),
+  ignore_adjacent_overlap: Type.Boolean({
+    description: 'What a chunk shares with its neighbour because a sliding window has cut both.',
+  }),
+})
+export type AnalysisOptions = DeepReadonly<Static<typeof AnalysisOptions>>
 
 /** What a call leaves out. */
 export const ANALYSIS_OPTIONS: AnalysisOptions = {
@@ -59,170 +89,91 @@ export const ANALYSIS_OPTIONS: AnalysisOptions = {
   scope: 'document',
 }
 
-/** Each from 0 to 1. Of redundancy and similarity less is better, of the others more. */
-export interface Metrics {
-  readonly chunk_id: string
-  readonly quality_score: number
-  readonly redundancy_score: number
-  readonly size_score: number
-  readonly similarity_score: number
-  readonly overall_score: number
-}
+const score = () => Type.Number({ minimum: 0, maximum: 1 })
 
-export type OptimizationType = 'quality' | 'redundancy' | 'size' | 'similarity' | 'info'
-export type Priority = 'low' | 'medium' | 'high'
-export type OptimizationStatus = 'pending' | 'applied' | 'ignored'
+export const Metrics = Type.Object(
+  {
+    chunk_id: Type.String(),
+    quality_score: score(),
+    redundancy_score: score(),
+    size_score: score(),
+    similarity_score: score(),
+    overall_score: score(),
+  },
+  { description: 'Of redundancy and similarity less is better, of the others more.' },
+)
+export type Metrics = DeepReadonly<Static<typeof Metrics>>
 
-/** What should be done with a chunk, before anybody has recorded it. */
-export interface Finding {
-  readonly chunk_id: string
-  readonly type: OptimizationType
-  readonly priority: Priority
-  readonly title: string
-  readonly description: string
-  readonly suggested_action: string
-  /** At most `RELATED_MAX`; `related_total` counts all. */
-  readonly related_chunks: readonly string[]
-  readonly related_total?: number
-  /** Of the related chunks those that stand in other documents, or in none. */
-  readonly related?: readonly Elsewhere[]
-  readonly plan?: Plan
-}
+export const OptimizationType = Type.Enum(['quality', 'redundancy', 'size', 'similarity', 'info'])
+export type OptimizationType = Static<typeof OptimizationType>
+export const Priority = Type.Enum(['low', 'medium', 'high'])
+export type Priority = Static<typeof Priority>
+export const OptimizationStatus = Type.Enum(['pending', 'applied', 'ignored'])
+export type OptimizationStatus = Static<typeof OptimizationStatus>
 
-/** A chunk that was analysed before: with that document, or else in a batch or by itself. */
-export interface Elsewhere {
-  readonly chunk_id: string
-  readonly document_id?: string
-  readonly similarity: number
-}
+const place = { start: Type.Integer(), end: Type.Integer() }
+
+export const Part = Type.Object({ ...place, tokens: Type.Integer() })
+export type Part = DeepReadonly<Static<typeof Part>>
+
+export const Span = Type.Object(
+  { ...place, kept_in: Type.String() },
+  { description: 'What can go, since `kept_in` has it too.' },
+)
+export type Span = DeepReadonly<Static<typeof Span>>
+
+export const Plan = Type.Union(
+  [
+    Type.Object({ action: Type.Literal('split'), parts: Type.Array(Part) }),
+    Type.Object({
+      action: Type.Literal('merge'),
+      chunk_ids: Type.Array(Type.String()),
+      joiner: Type.String(),
+    }),
+    Type.Object({ action: Type.Literal('trim'), spans: Type.Array(Span) }),
+  ],
+  { description: "Offsets count UTF-16 units of the chunk's content; `end` is exclusive." },
+)
+export type Plan = DeepReadonly<Static<typeof Plan>>
+
+export const Elsewhere = Type.Object(
+  {
+    chunk_id: Type.String(),
+    document_id: Type.Optional(Type.String()),
+    similarity: score(),
+  },
+  {
+    description:
+      'A chunk that was analysed before: with that document, or else in a batch or by itself.',
+  },
+)
+export type Elsewhere = DeepReadonly<Static<typeof Elsewhere>>
 
 export const RELATED_MAX = 20
 
-/** Offsets count UTF-16 units of the chunk's content; `end` is exclusive. */
-export type Plan =
-  | { readonly action: 'split'; readonly parts: readonly Part[] }
-  | { readonly action: 'merge'; readonly chunk_ids: readonly string[]; readonly joiner: string }
-  | { readonly action: 'trim'; readonly spans: readonly Span[] }
+/** What should be done with a chunk, before anybody has recorded it. */
+export const Finding = Type.Object({
+  chunk_id: Type.String(),
+  type: OptimizationType,
+  priority: Priority,
+  title: Type.String(),
+  description: Type.String(),
+  suggested_action: Type.String(),
+  related_chunks: Type.Array(Type.String(), { maxItems: RELATED_MAX }),
+  related_total: Type.Optional(
+    Type.Integer({ description: 'Of related chunks; there if not all are listed.' }),
+  ),
+  related: Type.Optional(
+    Type.Array(Elsewhere, {
+      description: 'Of the related chunks those that stand in other documents, or in none.',
+    }),
+  ),
+  plan: Type.Optional(Plan),
+})
+export type Finding = DeepReadonly<Static<typeof Finding>>
 
-export interface Part {
-  readonly start: number
-  readonly end: number
-  readonly tokens: number
-}
-
-/** What can go, since `kept_in` has it too. */
-export interface Span {
-  readonly start: number
-  readonly end: number
-  readonly kept_in: string
-}
-
-/** Chunks that say the same, and the one to keep. */
-export interface Cluster {
-  readonly keeper: string
-  readonly duplicates: readonly string[]
-}
-
-// ── commands ────────────────────────────────────────────────────────────────────────────────────
-
-export type AnalysisKind = 'chunk' | 'document' | 'batch'
-
-interface AnalysisData {
-  /** A UUID. */
-  readonly analysis_id: string
-  readonly owner: string
-  readonly kind: AnalysisKind
-  /** The caller's own id of the chunk, the document or the batch. */
-  readonly name: string
-  readonly options: AnalysisOptions
-}
-
-interface Deadline {
-  /** ISO 8601. Nobody waits any longer: whoever reads the command later must not act on it. */
-  readonly deadline: string
-}
-
-export type RunAnalysis = Envelope<
-  'analysis.run',
-  AnalysisData & { readonly chunks: readonly Chunk[] } & Deadline
->
-
-export type SettledStatus = Exclude<OptimizationStatus, 'pending'>
-
-interface SettledData {
-  readonly optimization_id: string
-  readonly owner: string
-  readonly status: SettledStatus
-}
-
-export type SettleOptimization = Envelope<'optimization.settle', SettledData & Deadline>
-
-// ── events ──────────────────────────────────────────────────────────────────────────────────────
-
-export interface Optimization extends Finding {
-  readonly id: string
-  readonly created_at: string
-  readonly status: OptimizationStatus
-}
-
-export interface AnalysedChunk {
-  /** SHA-256 of the content, in base64url: the content itself is the caller's. */
-  readonly content_hash: string
-  readonly metrics: Metrics
-  readonly tokens: number
-  /** The most urgent first, without those that were ignored before. */
-  readonly optimizations: readonly Optimization[]
-}
-
-/**
- * What `domain/chunks/fingerprint.ts` makes of a chunk, in base64: three bytes for a hash of a token
- * or of a row of them, four for a key of the index, the lowest byte first.
- */
-export interface SealedFingerprint {
-  readonly tokens: string
-  readonly grams: string
-  readonly keys: string
-}
-
-/** What came of looking at the chunks that were analysed before. */
-export interface CorpusSearch {
-  /** How many of them were near enough to be compared. */
-  readonly compared: number
-  /** False: what was analysed in the last moments may be missing. */
-  readonly complete: boolean
-  /** There were too many to compare all. */
-  readonly truncated: boolean
-}
-
-export interface CompletedAnalysis extends AnalysisData {
-  /** Of the formulas and of what no option sets (`domain/chunks/options.ts`). */
-  readonly profile_version: string
-  readonly chunks: readonly AnalysedChunk[]
-  readonly clusters: readonly Cluster[]
-  /** Similarities below it are told as 0. */
-  readonly similarity_floor: number
-  /** The search for similar chunks had to stop before its end. */
-  readonly truncated: boolean
-  /** Of a document only. */
-  readonly report?: DocumentReport
-  /** With `scope: corpus` only. */
-  readonly corpus?: CorpusSearch
-  /** In the place of each chunk that by which later analyses recognise it; null: it has too few tokens
-   *  for that, or too many. Not for the caller's eyes. */
-  readonly fingerprints?: readonly (SealedFingerprint | null)[]
-  readonly created_at: string
-}
-
-export type AnalysisCompleted = Envelope<'analysis.completed', CompletedAnalysis>
-export type OptimizationSettled = Envelope<
-  'optimization.settled',
-  SettledData & { readonly settled_at: string }
->
-export type ChunkEvent = AnalysisCompleted | OptimizationSettled
-
-/** A command that comes again says its event again, and the log drops the repeat. */
-export const chunkMessageId = {
-  command: (type: string, requestId: string) => `${type}:${requestId}`,
-  completed: (analysisId: string) => `analysis:${analysisId}`,
-  settled: (commandId: string) => `settled:${commandId}`,
-} as const
+export const Cluster = Type.Object(
+  { keeper: Type.String(), duplicates: Type.Array(Type.String()) },
+  { description: 'Chunks that say the same, and the one to keep.' },
+)
+export type Cluster = DeepReadonly<Static<typeof Cluster>>

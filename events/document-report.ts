@@ -2,27 +2,39 @@
  * What a whole document is like, as its analysis tells it: figures, and of what there may be
  * thousands only the first, since the event beside it has all.
  */
-import type { Cluster, OptimizationType, Priority } from './chunks.ts'
+import Type, { type Static } from 'typebox'
+import { Cluster, OptimizationType, Priority } from './chunks.ts'
+import { nullable, type DeepReadonly } from './message.ts'
 
-export interface DocumentReport {
-  readonly chunks: number
-  readonly tokens: number
-  /** What the duplicates take up that a cluster's keeper makes superfluous. */
-  readonly tokens_saved: number
-  readonly duplicate_ratio: number
-  readonly mean_overall_score: number
-  readonly by_type: Readonly<Partial<Record<OptimizationType, number>>>
-  readonly by_priority: Readonly<Partial<Record<Priority, number>>>
-  /** How many chunks have up to so many tokens, and more than the class before. */
-  readonly sizes: readonly { readonly up_to: number | null; readonly chunks: number }[]
-  readonly worst: readonly { readonly chunk_id: string; readonly overall_score: number }[]
-  /** The largest first. */
-  readonly clusters: readonly ReportedCluster[]
-  readonly clusters_total: number
-  readonly truncated: boolean
-}
+export const ReportedCluster = Type.Object({
+  ...Cluster.properties,
+  duplicates_total: Type.Integer({ description: 'With those that are not told by name.' }),
+})
+export type ReportedCluster = DeepReadonly<Static<typeof ReportedCluster>>
 
-export interface ReportedCluster extends Cluster {
-  /** With those that are not told by name. */
-  readonly duplicates_total: number
-}
+const tally = <const Name extends string>(names: readonly Name[], description: string) =>
+  Type.Unsafe<Partial<Record<Name, number>>>(
+    Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(Type.Integer())])), {
+      description,
+    }),
+  )
+
+export const DocumentReport = Type.Object({
+  chunks: Type.Integer(),
+  tokens: Type.Integer(),
+  tokens_saved: Type.Integer({
+    description: "What the duplicates take up that a cluster's keeper makes superfluous.",
+  }),
+  duplicate_ratio: Type.Number(),
+  mean_overall_score: Type.Number(),
+  by_type: tally(OptimizationType.enum, 'Suggestions by type.'),
+  by_priority: tally(Priority.enum, 'Suggestions by priority.'),
+  sizes: Type.Array(Type.Object({ up_to: nullable(Type.Integer()), chunks: Type.Integer() }), {
+    description: 'How many chunks have up to so many tokens, and more than the class before.',
+  }),
+  worst: Type.Array(Type.Object({ chunk_id: Type.String(), overall_score: Type.Number() })),
+  clusters: Type.Array(ReportedCluster, { description: 'The largest first.' }),
+  clusters_total: Type.Integer(),
+  truncated: Type.Boolean(),
+})
+export type DocumentReport = DeepReadonly<Static<typeof DocumentReport>>

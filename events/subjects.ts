@@ -6,7 +6,7 @@
  * 2. The number of subjects stays bounded: a function id is a token, a job id never is (the server
  *    keeps some 380 bytes for each subject that it has seen). Those of KEYS go after a day.
  */
-import type { AnalysisKind, SettledStatus } from './chunks.ts'
+import type { AnalysisKind, SettledStatus } from './analyses.ts'
 import type { Runtime } from './functions.ts'
 
 export type FunctionVerb = 'register' | 'update' | 'delete'

@@ -12,7 +12,7 @@
  *    statement can remove the old ones and insert the new ones.
  */
 import { sql } from 'kysely'
-import type { AnalysisCompleted } from '#events/chunks.ts'
+import type { AnalysisCompleted } from '#events/analyses.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
 import { column, type Part } from './statement.ts'

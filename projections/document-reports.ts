@@ -3,7 +3,8 @@
  *
  * Applies `analysis.completed` of documents. The newest on the log counts, whatever its options.
  */
-import type { AnalysisCompleted, AnalysisOptions } from '#events/chunks.ts'
+import type { AnalysisCompleted } from '#events/analyses.ts'
+import type { AnalysisOptions } from '#events/chunks.ts'
 import type { DocumentReport } from '#events/document-report.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'

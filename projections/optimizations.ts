@@ -6,14 +6,8 @@
  * it has no more are gone, and one that is found again is written anew.
  */
 import { sql } from 'kysely'
-import type {
-  AnalysisCompleted,
-  AnalysisKind,
-  Finding,
-  OptimizationStatus,
-  OptimizationType,
-  Priority,
-} from '#events/chunks.ts'
+import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
+import type { Finding, OptimizationStatus, OptimizationType, Priority } from '#events/chunks.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
 import { searchedWords, searchQuery } from './searched-words.ts'

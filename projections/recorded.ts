@@ -15,7 +15,7 @@ import type { SessionEvent } from '#events/sessions.ts'
 import type { EVENTS } from '#events/streams.ts'
 import { COMMANDS } from '#events/streams.ts'
 import type { ApiKeyEvent, ApiKeyUsed } from '#events/api-keys.ts'
-import type { ChunkEvent } from '#events/chunks.ts'
+import type { ChunkEvent } from '#events/analyses.ts'
 import type { UserEvent } from '#events/users.ts'
 import {
   BadMessage,

@@ -4,7 +4,7 @@
  *
  * Applies `optimization.settled`; the newest counts.
  */
-import type { OptimizationSettled, SettledStatus } from '#events/chunks.ts'
+import type { OptimizationSettled, SettledStatus } from '#events/analyses.ts'
 import { sql } from 'kysely'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'

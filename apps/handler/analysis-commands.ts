@@ -11,7 +11,7 @@ import {
   type AnalysisCompleted,
   type CompletedAnalysis,
   type RunAnalysis,
-} from '#events/chunks.ts'
+} from '#events/analyses.ts'
 import { causedBy, envelope } from '#events/envelope.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Bus } from '#events/jetstream/bus.ts'

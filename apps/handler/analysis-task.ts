@@ -1,6 +1,6 @@
 /** What an analysis takes of computing, on whatever thread. */
 import type { Corpus } from '#domain/chunks/analysis.ts'
-import type { CompletedAnalysis } from '#events/chunks.ts'
+import type { CompletedAnalysis } from '#events/analyses.ts'
 import { completedAnalysis, type AnalysisRequest } from './analysis.ts'
 import { probesOf, type Probes } from './fingerprints.ts'
 

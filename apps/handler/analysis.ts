@@ -4,12 +4,8 @@ import { analyse, type Corpus } from '#domain/chunks/analysis.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
-import type {
-  CompletedAnalysis,
-  Optimization,
-  OptimizationType,
-  RunAnalysis,
-} from '#events/chunks.ts'
+import type { CompletedAnalysis, Optimization, RunAnalysis } from '#events/analyses.ts'
+import type { OptimizationType } from '#events/chunks.ts'
 import { sealedFingerprint } from './fingerprints.ts'
 
 export type AnalysisRequest = Omit<RunAnalysis['data'], 'deadline'>

@@ -11,7 +11,7 @@
  */
 import type { Corpus } from '#domain/chunks/analysis.ts'
 import type { CorpusChunk } from '#domain/chunks/corpus.ts'
-import type { CorpusSearch } from '#events/chunks.ts'
+import type { CorpusSearch } from '#events/analyses.ts'
 import { isOutOfTime, nominate, type Nominated } from '#projections/chunk-index.ts'
 import type { Db } from '#projections/database.ts'
 import type { ReadModel } from '#runtime/read-model.ts'

@@ -1,7 +1,7 @@
 /** Fingerprints as they are stored, and as they are searched by. */
 import { fingerprintOf, keysFor, type Keys } from '#domain/chunks/fingerprint.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
-import type { SealedFingerprint } from '#events/chunks.ts'
+import type { SealedFingerprint } from '#events/analyses.ts'
 import type { AnalysisRequest } from './analysis.ts'
 
 const HASH_BYTES = 3

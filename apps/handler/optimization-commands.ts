@@ -2,7 +2,7 @@
  * What people decide of suggestions, recorded. Whether there is such a suggestion, and whose it is,
  * the edge has asked the read model; the newest word counts.
  */
-import { chunkMessageId, type SettledStatus, type SettleOptimization } from '#events/chunks.ts'
+import { chunkMessageId, type SettledStatus, type SettleOptimization } from '#events/analyses.ts'
 import { causedBy, envelope } from '#events/envelope.ts'
 import type { Appender } from '#events/jetstream/append.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import { chunkMessageId, type RunAnalysis } from '#events/chunks.ts'
+import { chunkMessageId, type RunAnalysis } from '#events/analyses.ts'
 import { envelope } from '#events/envelope.ts'
 import { Appender } from '#events/jetstream/append.ts'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'

@@ -6,7 +6,7 @@ import {
   type AnalysedChunk,
   type Optimization,
   type SettledStatus,
-} from '#events/chunks.ts'
+} from '#events/analyses.ts'
 import { subjects } from '#events/subjects.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'

@@ -11,9 +11,9 @@ import {
   type AnalysedChunk,
   type AnalysisCompleted,
   type AnalysisKind,
-  type Chunk,
   type CompletedAnalysis,
-} from '#events/chunks.ts'
+} from '#events/analyses.ts'
+import type { Chunk } from '#events/chunks.ts'
 import type { Cause } from '#events/envelope.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'

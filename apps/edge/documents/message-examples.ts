@@ -1,4 +1,5 @@
 /** What each message carries, for instance: its type has an example, or this does not compile. */
+import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
 import type { Told, ToldType } from '#events/catalogue.ts'
 
 type DataOf<Name extends ToldType> = Extract<Told, { readonly type: Name }>['data']
@@ -74,6 +75,14 @@ const key = {
   secret_hash: 'q0XcBnX3mOqKQm1Zk5r1S6m8Wq7l3u9xN3o5yQ2b7eE',
   expires_at: null,
 }
+const analysis = {
+  analysis_id: SESSION_ID,
+  owner: 'local',
+  kind: 'chunk',
+  name: 'intro-1',
+  options: ANALYSIS_OPTIONS,
+} as const
+const suggestion = { optimization_id: SESSION_ID, owner: 'local', status: 'applied' } as const
 const held = { fingerprint: 'b2pZ7m5n' }
 
 export const MESSAGE_EXAMPLES: { readonly [Name in ToldType]: DataOf<Name> } = {
@@ -117,6 +126,50 @@ export const MESSAGE_EXAMPLES: { readonly [Name in ToldType]: DataOf<Name> } = {
     job: { job_id: 42, accepted_at: AT },
     missed: null,
   },
+
+  'analysis.run': {
+    ...analysis,
+    chunks: [{ chunk_id: 'intro-1', content: 'A chunk of text.' }],
+    deadline: LATER,
+  },
+  'analysis.completed': {
+    ...analysis,
+    profile_version: '1',
+    chunks: [
+      {
+        content_hash: 'u0g4yYF1r8vPq0m1u8m3E1bq6r1yWv0c8m1w1u2h3kA',
+        metrics: {
+          chunk_id: 'intro-1',
+          quality_score: 0.71,
+          redundancy_score: 0.1,
+          size_score: 0.08,
+          similarity_score: 0,
+          overall_score: 0.67,
+        },
+        tokens: 4,
+        optimizations: [
+          {
+            id: SESSION_ID,
+            chunk_id: 'intro-1',
+            type: 'size',
+            priority: 'medium',
+            title: 'Too small',
+            description: 'It has 4 tokens.',
+            suggested_action: 'Merge it with its neighbour.',
+            related_chunks: [],
+            created_at: AT,
+            status: 'pending',
+          },
+        ],
+      },
+    ],
+    clusters: [],
+    similarity_floor: 0.5,
+    truncated: false,
+    created_at: AT,
+  },
+  'optimization.settle': { ...suggestion, deadline: LATER },
+  'optimization.settled': { ...suggestion, settled_at: LATER },
 
   'user.create': { ...user, deadline: LATER },
   'user.change': { username: 'ada', changes: { scopes: ['admin'] }, deadline: LATER },

@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { Problem } from '#domain/problem.ts'
-import { chunkMessageId, type SettleOptimization } from '#events/chunks.ts'
+import { chunkMessageId, type SettleOptimization } from '#events/analyses.ts'
 import {
   findOptimization,
   pageOfOptimizations,
