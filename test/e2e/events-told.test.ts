@@ -1,6 +1,6 @@
 /**
  * Every message of the catalogue is said by a platform that is used in every way, and each is as its
- * schema says: the watch throws at its disposal if one is not.
+ * schema says: the platform's watch throws when it stops if one is not.
  */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
@@ -11,7 +11,6 @@ import { jobMessageId, type RunJob } from '#events/jobs.ts'
 import { subjects } from '#events/subjects.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { fetchJson } from '../support/fetch-json.ts'
-import { watchTold, type ToldWatch } from '../support/told.ts'
 import { until } from '../support/until.ts'
 import { AccountsApi, freshUser } from './accounts-api.ts'
 import { freshName, FunctionsApi, NODEJS_ECHO, type Job } from './functions-api.ts'
@@ -29,20 +28,15 @@ def handler(event, context):
 `
 
 let platform: TestPlatform
-let told: ToldWatch
 let functions: FunctionsApi
 before(async () => {
   platform = await startPlatform({ env: { ...LAMBDA_ENV, ADMIN_PASSWORD } })
-  told = await watchTold(platform.natsUrl)
   functions = new FunctionsApi(platform.url)
 })
-after(async () => {
-  await told[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 const heard = (...types: readonly string[]) =>
-  until(() => types.every((type) => told.types.has(type)), {
+  until(() => types.every((type) => platform.told.types.has(type)), {
     ...WAITING,
     what: types.join(', '),
   })
@@ -90,6 +84,21 @@ test('sessions and their cache', async () => {
   assert.equal((await lambda.executed(request_id, { n: 1 })).cached, true)
   await lambda.close(request_id)
   await heard('session.initialized', 'session.closed', 'job.cached')
+})
+
+test('chunks and what is suggested of them', async () => {
+  const json = { chunk_id: 'short', content: 'A few words.' }
+  await functions.ask('/api/v1/chunks/analyze', { json })
+  await heard('analysis.run', 'analysis.completed')
+  const { id } = await until(async () => {
+    const listed = await fetchJson<{ data: { id: string }[] }>(
+      `${platform.url}/api/v1/optimizations`,
+    )
+    return listed.body.data[0]
+  })
+  const request = { method: 'PATCH', json: { status: 'applied' } }
+  await functions.ask(`/api/v1/optimizations/${id}`, request)
+  await heard('optimization.settle', 'optimization.settled')
 })
 
 test('users and keys', async () => {
@@ -146,11 +155,11 @@ test('what could not be done', async () => {
   const redriven = `${platform.url}/api/v1/dead-letters/redrive`
   await until(async () => {
     const { status } = await fetchJson(redriven, { json: { consumer: `fn-${id}` } })
-    return status === 200 && told.types.has('dead.redriven')
+    return status === 200 && platform.told.types.has('dead.redriven')
   }, WAITING)
 })
 
 test('nothing of the catalogue was left unsaid', () => {
-  const unsaid = Object.keys(CATALOGUE).filter((type) => !told.types.has(type))
+  const unsaid = Object.keys(CATALOGUE).filter((type) => !platform.told.types.has(type))
   assert.deepEqual(unsaid, [])
 })

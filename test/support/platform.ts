@@ -8,6 +8,7 @@ import { startPlatform as startEverything } from '../../apps/local/platform.ts'
 import type { Supervised } from '../../apps/local/supervised.ts'
 import { quietLog } from './quiet-log.ts'
 import { tempDir } from './temp-dir.ts'
+import { watchTold, type ToldWatch } from './told.ts'
 
 /** Many platforms share a disk. */
 export const STREAM_BYTES = 1024 ** 3
@@ -25,6 +26,8 @@ export interface TestPlatform extends AsyncDisposable {
   readonly processes: Readonly<Record<string, number | undefined>>
   /** Every log line of the processes, in order of arrival. */
   readonly lines: readonly string[]
+  /** What it says on its streams, each message held against its schema when the platform stops. */
+  readonly told: ToldWatch
   /** Resolves when it is gone; the supervisor starts the next one. */
   kill(name: string, signal?: NodeJS.Signals): Promise<void>
   /** In order, as on SIGTERM. */
@@ -56,6 +59,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     },
     starting,
   )
+  const told = starting.use(await watchTold(platform.natsUrl))
   const owned = starting.move()
   const part = (name: string): Supervised => {
     const found = platform.parts.get(name)
@@ -70,6 +74,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     home,
     credentials: platform.credentials,
     lines,
+    told,
     get processes() {
       return Object.fromEntries([...platform.parts].map(([name, { pid }]) => [name, pid]))
     },
