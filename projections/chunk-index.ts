@@ -179,7 +179,7 @@ export function nominate(db: Db, nomination: Nomination): Promise<readonly Nomin
   const { owner, document_id, probes, max, timeoutMs } = nomination
   const keys = column(probes.map((probe) => column([...probe])))
   return db.transaction().execute(async (tx) => {
-    // The order of rows says nothing about likeness: only the index on keys is worth asking.
+    // Only the index on keys is worth asking: the other would give all that an owner has.
     await sql`
       select set_config('statement_timeout', ${String(Math.ceil(timeoutMs))}, true),
         set_config('enable_seqscan', 'off', true), set_config('enable_indexscan', 'off', true)
@@ -189,11 +189,16 @@ export function nominate(db: Db, nomination: Nomination): Promise<readonly Nomin
       from unnest(${keys}::text[]) with ordinality p(keys, place)
       cross join lateral (
         select i.document_id, i.chunk_id, i.tokens, i.grams from chunk_index i
-        where i.keys && p.keys::integer[] and i.owner = ${owner}
+        where i.keys && p.keys::integer[] and i.owner || '' = ${owner}
           and (i.document_id = '' or i.document_id <> ${document_id})
         limit ${max}) n`.execute(tx)
     return rows
   })
+}
+
+/** Sorts in what has only been noted down. Until then it is found all the same, but slowly. */
+export async function sortInChunks(db: Db): Promise<void> {
+  await sql`select gin_clean_pending_list('chunk_index_keys')`.execute(db)
 }
 
 const QUERY_CANCELED = '57014'

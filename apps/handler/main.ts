@@ -9,6 +9,7 @@ import { openIds } from '#events/jetstream/ids.ts'
 import { Later } from '#events/jetstream/later.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
+import { sortInChunks } from '#projections/chunk-index.ts'
 import { openDatabase } from '#projections/database.ts'
 import { connectBus } from '#runtime/bus.ts'
 import { required } from '#runtime/config.ts'
@@ -41,6 +42,7 @@ const APPEND_FOR_MS = 30_000
 const SWEEP_EVERY_MS = 5_000
 const KEEP_EVERY_MS = 60_000
 const RECLAIM_EVERY_MS = 2_000
+const SORT_IN_EVERY_MS = 5_000
 
 await runMain('handler', serve)
 
@@ -123,6 +125,7 @@ async function serve(main: Main): Promise<void> {
     scheduler.run(signal),
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
     every(RECLAIM_EVERY_MS, 'reclaim', () => reclaim(Date.now()), log, signal),
+    every(SORT_IN_EVERY_MS, 'sort_in_chunks', () => sortInChunks(db), log, signal),
     every(KEEP_EVERY_MS, 'keep_durables', () => durables.keep(Date.now()), log, signal),
   ]
   stack.defer(async () => {

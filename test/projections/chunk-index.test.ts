@@ -5,7 +5,7 @@ import { fingerprintOf, keysFor } from '#domain/chunks/fingerprint.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
 import { chunkMessageId, type AnalysisKind } from '#events/analyses.ts'
 import { subjects } from '#events/subjects.ts'
-import { isOutOfTime, nominate } from '#projections/chunk-index.ts'
+import { isOutOfTime, nominate, sortInChunks } from '#projections/chunk-index.ts'
 import { sealedFingerprint } from '../../apps/handler/fingerprints.ts'
 import { openWorld, OWNER, said, startProcess, type Said, type World } from './fixture.ts'
 import { again, later } from './happenings.ts'
@@ -131,6 +131,8 @@ test('a search in a crowd of equals gives so many and no more, or ends in time',
     [0, 1].map((probe) => found.filter((row) => row.probe === probe).length),
     [33, 33],
   )
+  await sortInChunks(world.db)
+  assert.deepEqual((await nominate(world.db, { ...asked, timeoutMs: 5_000 })).length, 66)
   const many = { ...asked, probes: Array.from({ length: 500 }, () => bands), timeoutMs: 1 }
   await assert.rejects(nominate(world.db, many), isOutOfTime)
   assert.equal((await placesOf(world, text('a'))).length, 100)
