@@ -4,6 +4,7 @@
  */
 import type { RouteName } from '../access/routes.ts'
 import type { PlainRoute } from '../operations/routes.ts'
+import { eventOperations } from '../surfaces/events/operations.ts'
 import { jobOperations } from '../surfaces/functions/job-operations.ts'
 import { functionOperations } from '../surfaces/functions/operations.ts'
 import { graphqlOperations } from '../surfaces/graphql/operations.ts'
@@ -23,4 +24,5 @@ export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> =
   ...chunkOperations,
   ...authOperations,
   ...documentOperations,
+  ...eventOperations,
 }
