@@ -136,6 +136,17 @@ test('what is sent twice with one Idempotency-Key is one job', async () => {
   assert.equal(again?.data['id'], first.data['id'])
 })
 
+test('events are read from the log, and followed as they happen', async () => {
+  const output = await terminal.paste(askedOf(platform.url, readme.take('/api/v1/events')))
+  const [page = '', stream = ''] = output.split(/(?<=\})(?=retry: )/)
+  const { data } = JSON.parse(page) as { data: { type: string }[] }
+  assert.deepEqual(
+    data.map(({ type }) => type),
+    ['function.registered', 'function.registered'],
+  )
+  assert.match(stream, /^retry: \d+\nid: 0\n\nid: \d+\nevent: job\.succeeded$/m)
+})
+
 test('a job tells why it is what it is', async () => {
   const [answer] = await ask('/jobs/2/explain')
   const { summary, chain } = answer?.data ?? {}

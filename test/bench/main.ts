@@ -18,6 +18,7 @@ import { provisionRust } from '../../apps/local/provision/rust.ts'
 import { measureCalls } from './calls.ts'
 import { measureChunks } from './chunks.ts'
 import { Client } from './client.ts'
+import { measureEvents } from './events.ts'
 import { measureFloors } from './floors.ts'
 import { measureLag } from './lag.ts'
 import { measureLimiter } from './limiter.ts'
@@ -31,7 +32,7 @@ const say = (text: string) => process.stderr.write(`${text}\n`)
 async function measure(): Promise<Results> {
   await using home = await tempDir('bench')
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}, Node ${process.version}`
-  let measured: Omit<Results, 'restartMs' | 'sessions' | 'chunks'>
+  let measured: Omit<Results, 'restartMs' | 'sessions' | 'events' | 'chunks'>
   {
     await using platform = await startPlatform({ home: home.path })
     const { url, natsUrl, databaseUrl, processes } = platform
@@ -68,8 +69,10 @@ async function measure(): Promise<Results> {
   await restarted.stop()
   say('sessions …')
   const sessions = await measureSessions()
+  say('events …')
+  const events = await measureEvents()
   say('chunks …')
-  return { ...measured, restartMs, sessions, chunks: await measureChunks() }
+  return { ...measured, restartMs, sessions, events, chunks: await measureChunks() }
 }
 
 /** The programs that the platform itself found or brought. */

@@ -1,6 +1,7 @@
 /** The table that `npm run bench` prints: floors, ours, and what ours is in terms of its floors. */
 import type { Calls, ByConnections } from './calls.ts'
 import type { ChunkCosts } from './chunks.ts'
+import type { EventCosts } from './events.ts'
 import type { Floors, Steps } from './floors.ts'
 import type { LimiterCosts } from './limiter.ts'
 import type { Neighbour } from './neighbour.ts'
@@ -17,6 +18,7 @@ export interface Results {
   readonly rebuildPerSecond: number
   readonly restartMs: number
   readonly sessions: Readonly<Record<SessionRuntime, SessionCosts>>
+  readonly events: EventCosts
   readonly chunks: ChunkCosts
   readonly memoryMb: Readonly<Record<string, number>>
 }
@@ -61,6 +63,7 @@ export function report(results: Results): string {
       ...sessions('nodejs', results.sessions.nodejs),
       ...sessions('python', results.sessions.python),
     ]),
+    table('Live events', events(results.events)),
     table('Chunks, with their durable command and event: p50 / p99', chunks(results.chunks)),
     table('Upkeep', [
       ['projection lag at 1,000 jobs/s, p50 / p99', `${ms(lag.p50)} / ${ms(lag.p99)}`],
@@ -128,6 +131,14 @@ function sessions(runtime: SessionRuntime, costs: SessionCosts): Row[] {
     [`${runtime}, from the cache, over an HTTP answer (aim 1 ms)`, ms(cached.p50 - http.p50)],
     [`${runtime}, thaw (aim 1 ms)`, ms(thawed.p50 - paced.p50)],
     [`${runtime}, memory of each of ${idle} idle ones`, `${pssMb.toFixed(1)} MiB`],
+  ]
+}
+
+function events({ seen, readers, shownPerSecond, idle, idleKb }: EventCosts): Row[] {
+  return [
+    latency('from the answer of a call to its event at a reader', seen),
+    [`events shown to ${readers} readers together`, rate(shownPerSecond)],
+    [`memory of each of ${idle} idle readers`, `${idleKb.toFixed(1)} KiB`],
   ]
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the README's commands need of curl, for a machine without it: `-s`, `-H`, `-d` (also `@file`),
- * one URL.
+ * What the README's commands need of curl, for a machine without it: `-s`, `-N`, `-H`, `-d` (also
+ * `@file`), one URL.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -9,6 +9,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     silent: { type: 'boolean', short: 's' },
+    'no-buffer': { type: 'boolean', short: 'N' },
     header: { type: 'string', short: 'H', multiple: true },
     data: { type: 'string', short: 'd' },
   },
@@ -23,4 +24,7 @@ const response = await fetch(positionals[0] ?? '', {
   headers,
   ...(data !== undefined && { method: 'POST', body: data }),
 })
-process.stdout.write(await response.text())
+// Whoever has read enough goes away.
+process.stdout.on('error', () => process.exit(0))
+const body: AsyncIterable<Uint8Array> | undefined = response.body ?? undefined
+if (body !== undefined) for await (const piece of body) process.stdout.write(piece)

@@ -141,7 +141,8 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
     if (!accepts(this.#options.filter, event)) return
     this.#put(event)
     if (this.#queue.length > QUEUE_MAX || this.#queueBytes > QUEUE_BYTES_MAX) this.finish('slow')
-    else this.#wake?.()
+    // Once for all that comes in this turn of the loop: a write for each would cost far more.
+    else if (this.#queue.length === 1) setImmediate(() => this.#wake?.())
   }
 
   /** Cuts it off if nobody has asked for more for so long. */
