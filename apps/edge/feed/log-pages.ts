@@ -11,6 +11,7 @@ import { Problem } from '#domain/problem.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readToEnd } from '#events/jetstream/read-to-end.ts'
+import { shownTypeOf } from '#events/shown.ts'
 import { EVENTS } from '#events/streams.ts'
 import { accepts, subjectOf, type Filter } from './filter.ts'
 import { decode, type ShownEvent } from './shown-event.ts'
@@ -92,7 +93,9 @@ export class LogPages {
     // Whose it is may lie in the object store: what is taken is looked at again, in order.
     let isEnd = true
     await readToEnd(this.#bus, EVENTS, options, (message) => {
-      if (maybe(message.data)) {
+      const type = shownTypeOf(message.subject)
+      const isWanted = type !== undefined && filter.types?.has(type) !== false
+      if (isWanted && maybe(message.data)) {
         taken.push(message)
         bytes += message.data.length
       }
