@@ -28,7 +28,7 @@ let eve: FunctionsApi
 let eves: Readonly<Record<string, string>>
 before(async () => {
   platform = await startPlatform({
-    env: { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '500' },
+    env: { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '1000' },
   })
   adas = bearer(await tokenOf(platform, { subject: 'ada', scopes: ['admin'] }))
   eves = bearer(await tokenOf(platform, { subject: 'eve', scopes: ['admin'] }))
@@ -123,12 +123,14 @@ it('a reader that takes nothing is cut off, told where to go on, and delays nobo
     called++
     assert.ok(called < 200, 'never cut off')
   }
-  await until(() => other.events.length === called)
+  await until(() => other.events.length === called || other.isOver, {
+    what: `${called} events at the other reader`,
+  })
   assert.equal(other.cut, undefined)
   slow.resume()
   let text = ''
   slow.on('data', (piece: Buffer) => (text = (text + piece.toString('latin1')).slice(-400_000)))
-  await once(slow, 'close')
+  await until(() => slow.closed, { what: 'the end of the slow connection' })
   // What its socket still held ends with the last word, unless it was hung up on before.
   const [, last] = /event: cut\ndata: (.*)\n/.exec(text) ?? []
   if (last !== undefined) {
@@ -136,7 +138,9 @@ it('a reader that takes nothing is cut off, told where to go on, and delays nobo
     assert.equal(reason, 'slow')
     using again = await open(adas, `?key=${id}&type=job.*&since=${last_event_id}`)
     const missed = other.seqs.filter((seq) => seq > Number(last_event_id))
-    await until(() => again.events.length === missed.length)
+    await until(() => again.events.length === missed.length, {
+      what: `${missed.length} events behind ${last_event_id}`,
+    })
     assert.deepEqual(again.seqs, missed)
   }
 })
