@@ -51,16 +51,19 @@ export function createAccess({ hosts, allows }: AccessOptions): Access {
   }
 }
 
-/** Where everybody shows credentials: there a page can do what its own make it do, but no more. */
+/** Where everybody shows credentials: a page may use those that it has, if it is ours or allowed. */
 export const createSocketAccess =
   (allows: Origins): Access =>
-  (incoming) =>
-    asksForWebSocket(incoming) ? refusePages(incoming, allows) : undefined
+  (incoming) => {
+    if (!asksForWebSocket(incoming)) return undefined
+    const { host } = incoming.headers
+    return refusePages(incoming, (origin) => allows(origin) || URL.parse(origin)?.host === host)
+  }
 
 function refusePages({ headers }: IncomingMessage, allows: Origins): Problem | undefined {
-  const { origin, host } = headers
+  const { origin } = headers
   if (origin !== undefined) {
-    if (allows(origin) || URL.parse(origin)?.host === host) return undefined
+    if (allows(origin)) return undefined
     return new Problem('FORBIDDEN', 'Pages of other origins may not do this.', {
       field: 'Origin',
     })
