@@ -50,6 +50,15 @@ const Plan = Type.Union(
   },
 )
 
+const Elsewhere = Type.Object(
+  { chunk_id: ChunkId, document_id: Type.Optional(Type.String()), similarity: Score },
+  {
+    title: 'Elsewhere',
+    description:
+      'A chunk that was analysed before: with that document, or else in a batch or by itself.',
+  },
+)
+
 const suggestion = {
   id: Type.String({ format: 'uuid' }),
   chunk_id: ChunkId,
@@ -60,6 +69,11 @@ const suggestion = {
   suggested_action: Type.String(),
   related_chunks: Type.Array(ChunkId),
   related_total: Type.Optional(Count('Of related chunks; there when not all are listed.')),
+  related: Type.Optional(
+    Type.Array(Elsewhere, {
+      description: 'Of the related chunks those of other documents, or of none.',
+    }),
+  ),
   plan: Type.Optional(Plan),
   created_at: Time(),
   status: Type.Enum(['pending', 'applied', 'ignored']),
@@ -143,9 +157,23 @@ const Options = Type.Object(
     target_tokens: Type.Object({ min: Size, low: Size, high: Size, max: Size }),
     shingle_size: Size,
     ignore_adjacent_overlap: Type.Boolean(),
+    // An analysis of before says nothing of it.
+    scope: Type.Optional(Type.Enum(['document', 'corpus'])),
   },
   { title: 'OptionsInForce' },
 )
+
+const CorpusSearch = Type.Object(
+  {
+    compared: Count('Chunks that were analysed before and near enough to be compared.'),
+    complete: Type.Boolean({
+      description: 'False: what was analysed in the last moments may be missing.',
+    }),
+    truncated: Type.Boolean({ description: 'There were too many to compare all.' }),
+  },
+  { title: 'CorpusSearch', description: 'With `scope: corpus` only.' },
+)
+
 /** What the analysis went by. */
 const inForce = {
   options: Type.Optional(Options),
@@ -154,8 +182,10 @@ const inForce = {
   ),
 }
 
+const searched = { corpus: Type.Optional(CorpusSearch) }
+
 export const ChunkAnalysis = Type.Object(
-  { ...analysed, tokens: Type.Optional(Size), ...inForce },
+  { ...analysed, tokens: Type.Optional(Size), ...inForce, ...searched },
   { title: 'ChunkAnalysis' },
 )
 export type ChunkAnalysis = DeepReadonly<Static<typeof ChunkAnalysis>>
@@ -174,6 +204,7 @@ export const DocumentAnalysis = Type.Object(
     truncated: Type.Optional(Truncated),
     report: Type.Optional(Report),
     ...inForce,
+    ...searched,
   },
   { title: 'DocumentAnalysis' },
 )
@@ -218,6 +249,7 @@ export const BatchAnalysis = Type.Object(
     failed: Size,
     truncated: Type.Optional(Truncated),
     ...inForce,
+    ...searched,
   },
   { title: 'BatchAnalysis' },
 )
