@@ -44,7 +44,9 @@ export interface Asked {
   readonly known?: Known
   /** Whoever asks for it waits for the read model: the answer need not. */
   readonly isAskedFor?: true
-  /** Whoever asks waits no longer; `DECIDE_WITHIN_MS` holds in any case. */
+  /** How long it may take to decide, where that is more than `DECIDE_WITHIN_MS`. */
+  readonly withinMs?: number | undefined
+  /** Whoever asks waits no longer than this, however long it may take. */
   readonly untilMs?: number | undefined
 }
 
@@ -56,17 +58,17 @@ export function createCommands(options: CommandsOptions): SendCommand {
 
   return async <Data>(asked: Asked, cause: Cause) => {
     const { type, id, messageId = id, subject: about, data, known } = asked
-    const { untilMs = Infinity } = asked
+    const { withinMs = DECIDE_WITHIN_MS, untilMs = Infinity } = asked
     room.require()
     const now = Date.now()
     if (untilMs <= now) throw new Problem('TIMEOUT', 'The time to answer has passed.')
-    const decideBy = Math.min(untilMs, now + DECIDE_WITHIN_MS - MARGIN_MS)
+    const decideBy = Math.min(untilMs, now + withinMs - MARGIN_MS)
     const deadline = new Date(decideBy).toISOString()
     const said = { source: 'sluice/edge', time: new Date(now).toISOString(), cause }
     const command = envelope(said, { id, type, subject: about, data: { ...data, deadline } })
     const subject = subjects.command(type)
     const { payload, headers = [] } = await stored(payloads.seal(command, 'as-long-as-the-log'))
-    const { inbox, reply } = bus.rpc.expect(subject, DECIDE_WITHIN_MS)
+    const { inbox, reply } = bus.rpc.expect(subject, withinMs)
     const asking = [...headers, [REPLY_HEADER, inbox] as const]
     await stored(appender.append({ subject, id: messageId, payload, headers: asking }))
     const decision = await decided<Data>(reply)

@@ -35,6 +35,10 @@ const validLoneChunk: Validate<LoneChunkInput> = chunkValidator(LoneChunkInput)
 const validDocument: Validate<DocumentInput> = chunkValidator(DocumentInput)
 const validBatch: Validate<BatchInput> = chunkValidator(BatchInput)
 
+/** Of more, an analysis takes seconds where others use the same cores. */
+const FEW_CHUNKS = 1_000
+const MANY_WITHIN_MS = 60_000
+
 export interface AnalysesOptions {
   readonly bus: Bus
   readonly payloads: Payloads
@@ -77,6 +81,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         subject: analysis_id,
         data: { analysis_id, owner, kind, name, options: inForce, chunks },
         isAskedFor: true,
+        ...(chunks.length > FEW_CHUNKS && { withinMs: MANY_WITHIN_MS }),
         untilMs,
       },
       cause,
