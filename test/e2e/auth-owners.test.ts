@@ -18,6 +18,7 @@ interface Ids {
   readonly title: string
   readonly key: string
   readonly optimization: string
+  readonly document: string
 }
 
 const KINDS: Readonly<Record<string, keyof Ids>> = {
@@ -28,6 +29,7 @@ const KINDS: Readonly<Record<string, keyof Ids>> = {
   '/api/v1/functions/:language_title': 'title',
   '/api/v1/keys/:key_id': 'key',
   '/api/v1/optimizations/:id': 'optimization',
+  '/api/v1/documents/:document_id': 'document',
 }
 const UNKNOWN: Ids = {
   function: '900000000',
@@ -36,6 +38,7 @@ const UNKNOWN: Ids = {
   title: 'python-of-nobody',
   key: '0123456789ab',
   optimization: randomUUID(),
+  document: 'document-of-nobody',
 }
 /** Where an empty one would be refused for itself. */
 const BODIES: Partial<Record<RouteName, object>> = {
@@ -74,12 +77,12 @@ before(async () => {
   adasKeys = new AccountsApi(url, token)
   const { id: key_id, key } = await adasKeys.createKey(['read:functions'])
   adasKey = key
-  const analyzed = await new ChunksApi(url).ask<{ optimization: Fields }>(
-    '/api/v1/chunks/analyze',
-    {
-      json: chunk(SAMPLE),
-      headers: bearer(token),
-    },
+  const chunks = new ChunksApi(url)
+  const headers = bearer(token)
+  const document = 'document-of-ada'
+  const analyzed = await chunks.ask<{ optimizations: readonly Fields[] }>(
+    '/api/v1/documents/analyze',
+    { json: { document_id: document, chunks: [chunk(SAMPLE)] }, headers },
   )
   theirs = {
     function: String(function_id),
@@ -87,7 +90,8 @@ before(async () => {
     session: request_id,
     title: 'python-of-ada',
     key: key_id,
-    optimization: String(analyzed.body.optimization['id']),
+    optimization: String(analyzed.body.optimizations[0]?.['id']),
+    document,
   }
 })
 after(() => platform.stop())

@@ -24,6 +24,12 @@ const EXPOSED = [
   'RateLimit',
   'RateLimit-Policy',
   'Idempotency-Replayed',
+  'X-Response-Time',
+  'X-API-Deprecated',
+  'Deprecation',
+  'Sunset',
+  'Link',
+  'Sluice-Stale',
 ].join(', ')
 /** The paths of the lambda API document. */
 const DOCUMENT_PATH = /^\/api\/v1\/(?:initialize|execute|sessions|functions)(?:\/|$)/
