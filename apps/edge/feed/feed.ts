@@ -80,6 +80,8 @@ export class Feed implements AsyncDisposable {
       const tail = await this.#follow()
       if (after !== undefined && after > tail.position) await this.requirePosition(after)
       if (stopping.aborted) throw new Problem('UNAVAILABLE', 'This edge is stopping.')
+      // Lost meanwhile: whoever joined it would wait for ever.
+      if (tail.isOver) throw new Problem('UNAVAILABLE', 'The log is out of reach.')
       const mine = this.#ticks[this.#subscribed++ % TICKS]
       const subscription = new Subscription({
         ...{ owner, filter, tail, pages: this.#pages, log, onBeat },

@@ -61,6 +61,8 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
   #given: number
   #isLive: boolean
   #isAsked = false
+  /** Out of the queue, and not with the reader yet. */
+  #isHanding = false
   /** When it was last asked for more. */
   #askedAtMs = performance.now()
   #wake: (() => void) | undefined
@@ -85,15 +87,15 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
     return this.#seen
   }
 
-  /** All that is wanted up to here has been handed out. */
+  /** All that is wanted up to here has been handed out. After the end it stays where it was. */
   get position(): number {
-    if (this.#queue.length > 0) return this.#given
+    if (this.#end !== undefined || this.#isHanding || this.#queue.length > 0) return this.#given
     return this.#isLive ? Math.max(this.#seen, this.#options.tail.position) : this.#seen
   }
 
   /** All that was handed out has been dealt with: it was asked for more, and there is none. */
   get isIdle(): boolean {
-    return this.#isAsked && this.#isLive && this.#queue.length === 0
+    return this.#isAsked && this.#isLive && !this.#isHanding && this.#queue.length === 0
   }
 
   /** What comes next, some of it at once; empty: it has ended. One call at a time. */
@@ -156,6 +158,7 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
 
   finish(end: End): void {
     if (this.#end !== undefined) return
+    this.#given = this.position
     this.#end = end
     this.#queue.length = 0
     this.#options.tail.leave(this)
@@ -188,6 +191,7 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
 
   async #hand(): Promise<readonly HandedEvent[]> {
     const queue = this.#queue
+    this.#isHanding = true
     let [count, bytes] = [0, 0]
     while (count < Math.min(HANDED_MAX, queue.length)) {
       bytes += queue[count]?.bytes ?? 0
@@ -202,6 +206,8 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
       const json = this.#jsonOf(event)
       handed.push({ seq, type, json: json instanceof Promise ? await json : json })
     }
+    if (this.#end !== undefined) return []
+    this.#isHanding = false
     this.#given = queue.length > 0 ? (events.at(-1)?.seq ?? this.#given) : this.#seen
     return handed
   }

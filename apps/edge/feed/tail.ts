@@ -83,6 +83,11 @@ export class Tail implements AsyncDisposable {
     return this.#position
   }
 
+  /** Nothing more is offered. */
+  get isOver(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
   /** False: what came behind the reader's position is not all remembered. */
   join(reader: TailReader): boolean {
     const { owner, seen } = reader
