@@ -2,9 +2,11 @@
  * Which neighbours should be one chunk: scraps, headings without their text, and sentences that were
  * cut in two; as long as the result is not too large.
  *
- * Invariant: neighbours only, in their order, of one source; a heading goes with what follows it.
+ * Invariants:
+ * 1. Neighbours only, in their order, of one source; a heading goes with what follows it.
+ * 2. So many at once as anybody reads: each of them is told of all, which would grow with the square.
  */
-import type { Chunk, TargetTokens } from '#events/chunks.ts'
+import { RELATED_MAX, type Chunk, type TargetTokens } from '#events/chunks.ts'
 import { endsOpen, isHeading } from './boundaries.ts'
 import { HAN, kindOf } from './script.ts'
 
@@ -44,6 +46,7 @@ function belongs(
   next: Mergeable,
   { low, high }: Pick<TargetTokens, 'low' | 'high'>,
 ): boolean {
+  if (group.length >= RELATED_MAX) return false
   const size = tokensOf(group)
   if (size + next.tokens > high || next.tokens === 0 || last.tokens === 0) return false
   if (last.metadata?.['source_file'] !== next.metadata?.['source_file']) return false

@@ -143,4 +143,13 @@ describe('merge plans', () => {
   test('do not put a copy beside its twin', () => {
     assert.deepEqual(mergePlans(chunks('A scrap.', 'A scrap.')), [])
   })
+
+  test('take together no more than anybody reads, however much may be in one chunk', () => {
+    const many = chunks(...Array.from({ length: 10_000 }, (_, i) => `word${i}`))
+    for (const target of [target_tokens, { ...target_tokens, low: 1e5, high: 1e6, max: 2e6 }]) {
+      const merges = mergePlans(many, target)
+      assert.equal(merges.length, 500)
+      assert.ok(merges.every(({ chunk_ids }) => chunk_ids.length === 20))
+    }
+  })
 })
