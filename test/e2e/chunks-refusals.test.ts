@@ -165,6 +165,10 @@ describe('a request that cannot be', () => {
       ['max_score=1.5', 422],
       ['date_from=yesterday', 400],
       ['date_to=2024-13-01', 422],
+      ['date_to=2024-02-30', 422],
+      ['date_from=0000-01-01', 422],
+      ['date_from=0001-01-01T00:00%2B14:00', 422],
+      ['date_to=9999-12-31T23:59:59-01:00', 422],
     ]
     for (const [query, status] of wrong) {
       const answered = await ask(`/api/v1/optimizations?${query}`)

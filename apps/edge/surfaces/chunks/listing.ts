@@ -14,6 +14,9 @@ const PAGE_MAX = 1_000_000
 const SEARCH_MAX = 256
 /** RFC 3339; a day alone is its beginning. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/
+/** As far as years have four digits, and there is one at all, wherever on earth it is. */
+const EARLIEST = Date.parse('0001-01-01')
+const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
 
 const SORT_BY = ['created_at', 'priority', 'overall_score'] as const
 const ORDERS = ['asc', 'desc'] as const
@@ -149,6 +152,11 @@ function time({ query }: Query, name: string): string | undefined {
   if (!TIME.test(text)) throw refused(name, 'type', 'must be a time in ISO 8601')
   const isLocal = text.includes('T') && !/(?:Z|[+-]\d\d:\d\d)$/.test(text)
   const at = Date.parse(isLocal ? `${text}Z` : text)
-  if (!Number.isNaN(at)) return new Date(at).toISOString()
+  if (at >= EARLIEST && at <= LATEST && isOnCalendar(text.slice(0, 10))) {
+    return new Date(at).toISOString()
+  }
   throw impossible(name, 'format', 'must be a time that there is')
 }
+
+/** `Date` takes the 31st of February for the 2nd of March. */
+const isOnCalendar = (day: string) => new Date(Date.parse(day)).toISOString().startsWith(day)
