@@ -103,7 +103,7 @@ function table(
 }
 
 /** Ids are the caller's own text: no markup of theirs is markup of the report. */
-const plain = (text: string) => text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&')
+const plain = (text: string) => text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_~&[\]<>|#]/g, '\\$&')
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
 

@@ -133,8 +133,8 @@ describe('an analysis', () => {
       3,
     )
     assert.deepEqual(report.clusters, [{ keeper: 'a', duplicates: ['b|'], duplicates_total: 1 }])
-    const markdown = markdownOf('<doc>', report)
-    assert.match(markdown, /^# Chunk report: \\<doc\\>\n/)
+    const markdown = markdownOf('<doc> &lt;~', report)
+    assert.match(markdown, /^# Chunk report: \\<doc\\> \\&lt;\\~\n/)
     assert.match(markdown, /\| a \| b\\\| \|/)
   })
 })
