@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { Hono } from 'hono'
 import { Pool } from 'pg'
-import { createHealth, type HealthBody } from '../../apps/edge/operations/health.ts'
+import { createHealth } from '../../apps/edge/operations/health.ts'
 import { mountOperations } from '../../apps/edge/operations/mount.ts'
+import type { Health } from '../../apps/edge/operations/schemas.ts'
 import { RedisLink } from '../../apps/edge/redis.ts'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { ensureDurable, ensureStreams } from '#events/jetstream/ensure.ts'
@@ -74,7 +75,7 @@ describe('health', () => {
       const response = await app.request(url)
       const tookMs = performance.now() - startedAt
       assert.ok(tookMs < 1_000, `health took ${tookMs} ms`)
-      return { status: response.status, body: (await response.json()) as HealthBody }
+      return { status: response.status, body: (await response.json()) as Health }
     }
 
     const well = await until(async () => {

@@ -5,6 +5,9 @@
 import type { RouteName } from '../access/routes.ts'
 import type { PlainRoute } from '../operations/routes.ts'
 import { eventOperations } from '../surfaces/events/operations.ts'
+import { plainOperations } from '../operations/operations.ts'
+import { accountOperations } from '../surfaces/accounts/operations.ts'
+import { deadLetterOperations } from '../surfaces/operations/operations.ts'
 import { jobOperations } from '../surfaces/functions/job-operations.ts'
 import { functionOperations } from '../surfaces/functions/operations.ts'
 import { graphqlOperations } from '../surfaces/graphql/operations.ts'
@@ -25,4 +28,7 @@ export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> =
   ...authOperations,
   ...documentOperations,
   ...eventOperations,
+  ...accountOperations,
+  ...deadLetterOperations,
+  ...plainOperations,
 }

@@ -1,6 +1,9 @@
 /** Query parameters that are whole numbers, and the page that they ask for. */
+import Type from 'typebox'
 import { Problem } from '#domain/problem.ts'
+import type { Parameter } from '../documents/operation.ts'
 import type { Exchange } from './exchange.ts'
+import { Id } from './shapes.ts'
 
 const PER_PAGE_MAX = 100
 /** An offset costs what it skips. */
@@ -9,6 +12,24 @@ const OFFSET_ROWS_MAX = 10_000
 export interface Page {
   readonly page: number
   readonly perPage: number
+}
+
+/** What `pageOf` reads, told. */
+export const pageQuery: Readonly<Record<string, Parameter>> = {
+  page: {
+    schema: Type.Integer({ minimum: 1, maximum: OFFSET_ROWS_MAX, default: 1 }),
+    description: `Pages end with row ${OFFSET_ROWS_MAX}, whatever \`per_page\` is.`,
+  },
+  per_page: {
+    schema: Type.Integer({ minimum: 1, maximum: PER_PAGE_MAX, default: PER_PAGE_MAX }),
+  },
+}
+
+/** Beside the rows of a page. */
+export const paged = {
+  page: Id('From 1.'),
+  per_page: Id('As asked for.'),
+  has_more: Type.Boolean(),
 }
 
 export function pageOf({ query }: Pick<Exchange, 'query'>): Page {

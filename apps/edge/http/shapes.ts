@@ -3,7 +3,7 @@
  * PascalCase is a component of the API's document.
  */
 import Type, { type TSchema } from 'typebox'
-import type { Parameter } from '../documents/operation.ts'
+import type { Parameter, Told } from '../documents/operation.ts'
 
 /** ISO 8601 in UTC, to the millisecond. */
 export const Time = (description?: string) =>
@@ -29,5 +29,13 @@ export const STALE: Readonly<Record<string, Parameter>> = {
     description: 'What was written in the last moments may be missing from this answer.',
   },
 }
+
+/** An answer with an example of it. */
+export const answer = (
+  description: string,
+  schema: TSchema,
+  example: unknown,
+  headers: Told['headers'] = {},
+): Told => ({ description, content: { schema, examples: { example } }, headers })
 
 const told = (description: string | undefined) => (description === undefined ? {} : { description })

@@ -1,19 +1,12 @@
 /** What the executors say of their sandboxes, as one view of all of them. */
 import type { Presence } from '#runtime/presence.ts'
-import type { ComponentStatus } from './probe.ts'
+import { SANDBOX_LEVELS, type ComponentStatus, type Health } from './schemas.ts'
 
-const LEVELS = ['unavailable', 'user', 'full'] as const
-
-type Runtime = 'nodejs' | 'python' | 'rust'
+type Runtime = keyof Health['components']['runtimes']
 
 export interface ExecutorsView {
-  readonly sandbox: {
-    readonly level: (typeof LEVELS)[number]
-    readonly reason?: string
-    /** Why a runtime cannot be used where it cannot, and what to do about it. */
-    readonly runtimes?: Readonly<Partial<Record<Runtime, string>>>
-  }
-  readonly runtimes: Readonly<Record<Runtime, ComponentStatus>>
+  readonly sandbox: Health['sandbox']
+  readonly runtimes: Health['components']['runtimes']
 }
 
 /** The part of the sandbox's statistics that we read; it came over the wire. */
@@ -41,9 +34,9 @@ export function viewExecutors(executors: readonly Presence[]): ExecutorsView {
 /** A chain is as strong as its weakest link: code may run on any executor. */
 function weakest(said: readonly Said[]): ExecutorsView['sandbox'] {
   if (said.length === 0) return { level: 'unavailable', reason: 'no executor is running' }
-  const ranks = said.map(({ level }) => LEVELS.findIndex((known) => known === level))
+  const ranks = said.map(({ level }) => SANDBOX_LEVELS.findIndex((known) => known === level))
   const lowest = Math.max(0, Math.min(...ranks))
-  const level = LEVELS[lowest] ?? 'unavailable'
+  const level = SANDBOX_LEVELS[lowest] ?? 'unavailable'
   const reason = said.find((one) => one.level === level)?.reason
   return typeof reason === 'string' ? { level, reason } : { level }
 }

@@ -10,8 +10,9 @@
 import type { Bus } from '#events/jetstream/bus.ts'
 import type { PresenceWatch } from '#runtime/presence.ts'
 import { VERSION } from '../version.ts'
-import { viewExecutors, type ExecutorsView } from './executors.ts'
-import { createProbe, type ComponentStatus } from './probe.ts'
+import { viewExecutors } from './executors.ts'
+import { createProbe } from './probe.ts'
+import type { ComponentStatus, Health as Report } from './schemas.ts'
 import { sharedAnswer } from './shared-answer.ts'
 
 const FRESH_MS = 250
@@ -27,26 +28,9 @@ export interface HealthDeps {
   readonly lambdaHosts?: readonly string[]
 }
 
-export interface HealthBody {
-  readonly status: 'healthy' | 'ok' | 'unhealthy'
-  readonly version: string
-  readonly timestamp: string
-  readonly components: {
-    readonly controller: ComponentStatus
-    readonly redis: ComponentStatus
-    readonly postgres: ComponentStatus
-    readonly nats: ComponentStatus
-    readonly runtimes: ExecutorsView['runtimes']
-  }
-  readonly sandbox: ExecutorsView['sandbox']
-  /** How many of each process are present. */
-  readonly processes: Readonly<Record<string, number>>
-  readonly error?: string
-}
-
 export interface HealthAnswer {
   readonly status: 200 | 503
-  readonly body: HealthBody
+  readonly body: Report
 }
 
 /** `host` is the request's, without its port. */

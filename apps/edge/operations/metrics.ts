@@ -6,8 +6,6 @@ import type { Telemetry } from '#runtime/telemetry.ts'
 import { readQueues, type Projected } from './queues.ts'
 import { sharedAnswer } from './shared-answer.ts'
 
-export const METRICS_CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
-
 /** A scrape costs every process a rendering. */
 const FRESH_MS = 1_000
 

@@ -3,7 +3,8 @@ import type { Env, Hono } from 'hono'
 import { optionsHeaders, VARY } from '../http/cors.ts'
 import { methodNotAllowed } from '../http/exchange.ts'
 import { createHealth, type HealthDeps } from './health.ts'
-import { createMetrics, METRICS_CONTENT_TYPE, type MetricsDeps } from './metrics.ts'
+import { createMetrics, type MetricsDeps } from './metrics.ts'
+import { METRICS_CONTENT_TYPE } from './schemas.ts'
 
 const METHODS = ['GET', 'HEAD', 'OPTIONS']
 

@@ -6,8 +6,7 @@
  * 2. A question that hangs is not asked again until it settles or `ABANDON_AFTER_MS` is over: a dead
  *    server must not collect our connections.
  */
-
-export type ComponentStatus = 'ok' | 'degraded' | 'down' | 'disabled'
+import type { ComponentStatus } from './schemas.ts'
 
 const PROBE_LIMIT_MS = 700
 /** Slower than this is degraded: it works, but nobody will like it. */

@@ -1,6 +1,5 @@
 /** API keys of whoever asks: made, listed, revoked. */
 import { randomUUID } from 'node:crypto'
-import Type, { type Static } from 'typebox'
 import { keyNotFound } from '#domain/api-key.ts'
 import { Problem } from '#domain/problem.ts'
 import { apiKeyMessageId, type CreateApiKey, type RevokeApiKey } from '#events/api-keys.ts'
@@ -17,28 +16,13 @@ import { validator } from '../../http/validate.ts'
 import type { Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
 import { shown } from '../operations/dialect.ts'
-import { ScopeName } from './users.ts'
+import { NewKey, type KeyMade, type KeyPage, type KeyView } from './schemas.ts'
 
 const BODY_BYTES_MAX = 8 * 1024
 const LAST = 4
-/** RFC 3339. */
-const TIME = '^\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?(Z|[+-]\\d\\d:\\d\\d)$'
-
-const NewKey = Type.Object(
-  {
-    name: Type.String({
-      minLength: 1,
-      maxLength: 128,
-      pattern: '^[^\\s\\p{Cc}\\p{Cs}](?:[^\\p{Cc}\\p{Cs}]*[^\\s\\p{Cc}\\p{Cs}])?$',
-    }),
-    scopes: Type.Array(ScopeName, { minItems: 1, uniqueItems: true }),
-    expires_at: Type.Optional(Type.Union([Type.Null(), Type.String({ pattern: TIME })])),
-  },
-  { additionalProperties: false },
-)
 /** Later years need more than four digits, and no read model would know the key. */
 const EXPIRES_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
-const validNewKey = validator<Static<typeof NewKey>>(NewKey)
+const validNewKey = validator<NewKey>(NewKey)
 
 export interface KeyRoutesOptions {
   readonly send: SendCommand
@@ -75,7 +59,7 @@ export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
     const id = apiKeyMessageId.command(type, randomUUID())
     await send({ type, id, subject: key_id, data, known: 'keys' }, cause)
     const answer = { id: key_id, key, name, scopes, last_four: data.last_four, expires_at }
-    return shown(201, answer, { location: `/api/v1/keys/${key_id}` })
+    return shown<KeyMade>(201, answer, { location: `/api/v1/keys/${key_id}` })
   })
 
   router.on('GET /api/v1/keys', async (exchange) => {
@@ -84,7 +68,7 @@ export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
     const { value, fresh } = await queries.ask((db) => pageOfKeys(db, owner, page))
     const shownKeys = value.keys.map((row) => keyView(row, keys))
     const body = { keys: shownKeys, page: page.page, per_page: page.perPage }
-    return shown(200, { ...body, has_more: value.has_more }, staleness(fresh))
+    return shown<KeyPage>(200, { ...body, has_more: value.has_more }, staleness(fresh))
   })
 
   router.on('DELETE /api/v1/keys/:key_id', async ({ cause, principal: { owner }, param }) => {
@@ -121,7 +105,7 @@ function expiryOf(given: string | null | undefined): string | null {
   throw new Problem('INVALID_REQUEST', message, { field: 'expires_at', pointer: '/expires_at' })
 }
 
-function keyView(row: ApiKeyRow, keys: ApiKeys) {
+function keyView(row: ApiKeyRow, keys: ApiKeys): KeyView {
   const { id, name, scopes, last_four } = row
   const { created_at, expires_at, last_used_at, revoked_at } = row
   const times = { created_at, expires_at, last_used_at, revoked_at }

@@ -1,6 +1,5 @@
 /** Users, for whoever administers them. */
 import { randomUUID } from 'node:crypto'
-import Type, { type Static } from 'typebox'
 import { userNotFound } from '#domain/user.ts'
 import { Problem } from '#domain/problem.ts'
 import type { Cause } from '#events/envelope.ts'
@@ -19,7 +18,6 @@ import { subjects } from '#events/subjects.ts'
 import { pageOfUsers, type UserRow } from '#projections/users.ts'
 import { isPasswordLength, PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN } from '#runtime/passwords.ts'
 import type { Hashing } from '../../access/hashing.ts'
-import { SCOPES } from '../../access/principal.ts'
 import type { Users } from '../../access/users.ts'
 import type { Agreement } from '../../knowledge/agreement.ts'
 import type { SendCommand } from '../../commands.ts'
@@ -30,30 +28,12 @@ import { validator } from '../../http/validate.ts'
 import type { Queries } from '../../queries.ts'
 import { shown } from '../operations/dialect.ts'
 import { staleness } from '../functions/functions.ts'
+import { NewUser, UserChanges, USERNAME, type UserPage, type UserView } from './schemas.ts'
 
 const BODY_BYTES_MAX = 8 * 1024
 
-/** An e-mail address is one; a colon is none, since `key:…` names a key. */
-const USERNAME = '^[A-Za-z0-9][\\w.@+-]{0,127}$'
-const Username = Type.String({ pattern: USERNAME })
-export const ScopeName = Type.Enum([...SCOPES])
-const Scopes = Type.Array(ScopeName, { uniqueItems: true })
-
-const NewUser = Type.Object(
-  {
-    username: Username,
-    password: Type.String(),
-    scopes: Scopes,
-    owner: Type.Optional(Username),
-  },
-  { additionalProperties: false },
-)
-const Changes = Type.Object(
-  { password: Type.Optional(Type.String()), scopes: Type.Optional(Scopes) },
-  { additionalProperties: false, minProperties: 1 },
-)
-const validNewUser = validator<Static<typeof NewUser>>(NewUser)
-const validChanges = validator<Static<typeof Changes>>(Changes)
+const validNewUser = validator<NewUser>(NewUser)
+const validChanges = validator<UserChanges>(UserChanges)
 
 export interface UserRoutesOptions {
   readonly send: SendCommand
@@ -91,7 +71,7 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     if (effect.before === undefined || !(await isDone(id, username, options))) {
       await decide<CreateUser>(type, { username, owner, scopes, password_hash }, cause, id)
     }
-    return shown(201, current(users, username), { location: `/api/v1/users/${username}` })
+    return shown<UserView>(201, current(users, username), { location: `/api/v1/users/${username}` })
   })
 
   router.on('GET /api/v1/users', async (exchange) => {
@@ -99,7 +79,7 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     const { value, fresh } = await queries.ask((db) => pageOfUsers(db, page))
     const { has_more } = value
     const body = { users: value.users.map(userView), page: page.page, per_page: page.perPage }
-    return shown(200, { ...body, has_more }, staleness(fresh))
+    return shown<UserPage>(200, { ...body, has_more }, staleness(fresh))
   })
 
   router.on('PATCH /api/v1/users/:username', async ({ incoming, cause, param }) => {
@@ -110,7 +90,7 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
       ...(password !== undefined && { password_hash: await hashed(password, hashing) }),
     }
     await decide<ChangeUser>('user.change', { username, changes }, cause)
-    return shown(200, current(users, username))
+    return shown<UserView>(200, current(users, username))
   })
 
   router.on('DELETE /api/v1/users/:username', async ({ cause, param }) => {
@@ -150,6 +130,6 @@ function current(users: Users, username: string) {
   return userView(user)
 }
 
-function userView({ username, owner, scopes, created_at, updated_at }: UserRow) {
+function userView({ username, owner, scopes, created_at, updated_at }: UserRow): UserView {
   return { username, owner, scopes, created_at, updated_at }
 }

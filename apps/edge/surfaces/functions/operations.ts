@@ -5,7 +5,7 @@
 import Type, { type TSchema } from 'typebox'
 import type { RouteName } from '../../access/routes.ts'
 import type { Operation, Parameter, Told } from '../../documents/operation.ts'
-import { Id, STALE } from '../../http/shapes.ts'
+import { answer, Id, STALE } from '../../http/shapes.ts'
 import {
   FunctionBody,
   FunctionChanged,
@@ -52,8 +52,7 @@ export function told(
   example: unknown,
   headers: Told['headers'] = STALE,
 ): Told {
-  const examples = { example: { success: true, data: example } }
-  return { description, content: { schema: successOf(data), examples }, headers }
+  return answer(description, successOf(data), { success: true, data: example }, headers)
 }
 
 const refuses = { 400: 'An id that is none.', 404: 'There is no such function.' }

@@ -1,8 +1,8 @@
 /** The lambda API, told. Source: section 2 of its document, whose examples these are. */
-import Type, { type TSchema } from 'typebox'
+import Type from 'typebox'
 import type { RouteName } from '../../access/routes.ts'
-import type { Operation, Parameter, Told } from '../../documents/operation.ts'
-import { STALE } from '../../http/shapes.ts'
+import type { Operation, Parameter } from '../../documents/operation.ts'
+import { answer, STALE } from '../../http/shapes.ts'
 import {
   ExecuteBody,
   Executed,
@@ -34,13 +34,6 @@ const sessionId: Parameter = {
   required: true,
   description: 'The `request_id` that the initialization has answered.',
 }
-
-const told = (
-  description: string,
-  schema: TSchema,
-  document: unknown,
-  headers: Told['headers'] = {},
-): Told => ({ description, content: { schema, examples: { document } }, headers })
 
 const gone = 'The session is unknown, over or lost, or its function is deleted.'
 
@@ -76,7 +69,7 @@ export const lambdaOperations = {
       },
     },
     answers: {
-      200: told('It can be executed.', Initialized, {
+      200: answer('It can be executed.', Initialized, {
         ...{ request_id, status: 'initialized', expires_at: '2025-05-13T12:28:22Z' },
         language_title,
       }),
@@ -102,7 +95,7 @@ export const lambdaOperations = {
     },
     body: { schema: ExecuteBody, examples: { document: { params: PARAMS } } },
     answers: {
-      200: told('The result.', Executed, {
+      200: answer('The result.', Executed, {
         ...{ request_id, language_title, execution_time: 42, cached: false },
         ...{ result: { value: 6 }, job_id: 12345 },
       }),
@@ -119,7 +112,7 @@ export const lambdaOperations = {
     ...{ tag, summary: 'Read a session' },
     path: { request_id: sessionId },
     answers: {
-      200: told(
+      200: answer(
         'The session.',
         SessionView,
         {
@@ -150,7 +143,7 @@ export const lambdaOperations = {
       },
     },
     answers: {
-      200: told('A page of them.', ScriptPage, {
+      200: answer('A page of them.', ScriptPage, {
         ...{ total: 42, page: 1, per_page: 20 },
         functions: [
           CALCULATOR,
@@ -172,7 +165,7 @@ export const lambdaOperations = {
       language_title: { schema: Type.String(), required: true, description: 'nodejs-calculator' },
     },
     answers: {
-      200: told('The script.', ScriptDetails, {
+      200: answer('The script.', ScriptDetails, {
         ...CALCULATOR,
         schema: {
           params: {

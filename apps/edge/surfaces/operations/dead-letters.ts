@@ -1,5 +1,4 @@
 /** Dead letters for operators: look at what could not be done, put it back, or throw it away. */
-import Type, { type Static } from 'typebox'
 import type { Log } from '#runtime/log.ts'
 import type { RouteName } from '../../access/routes.ts'
 import { asProblem, type Exchange, type Handle, type Router } from '../../http/exchange.ts'
@@ -10,37 +9,27 @@ import type { DeadLetters, Letter, Redriven, Wanted } from '../../dead-letters/l
 import type { Redrive } from '../../dead-letters/redrive.ts'
 import { idOf } from '../functions/functions.ts'
 import { shown } from './dialect.ts'
+import {
+  PAGE_DEFAULT,
+  PAGE_MAX,
+  PURGED_MAX,
+  RedriveBody,
+  RedriveManyBody,
+  SEQ_MAX,
+  TOKEN,
+  type LetterDetails,
+  type LetterPage,
+  type LetterView,
+  type Purged,
+  type RedrivenMany,
+  type RedrivenView,
+} from './schemas.ts'
 
-const PAGE_MAX = 100
-const PAGE_DEFAULT = 50
-const PURGED_MAX = 1_000
-const SEQ_MAX = Number.MAX_SAFE_INTEGER
 const FILTER = ['stream', 'consumer', 'code', 'after', 'limit']
-const TOKEN = /^[-\w]{1,256}$/
+const token = new RegExp(TOKEN)
 
-const closed = { additionalProperties: false }
-const Token = Type.String({ pattern: '^[-\\w]{1,256}$' })
-const AgainBody = Type.Object({ again: Type.Optional(Type.Boolean()) }, closed)
-const ManyBody = Type.Object(
-  {
-    ids: Type.Optional(
-      Type.Array(Type.Integer({ minimum: 1, maximum: SEQ_MAX }), {
-        minItems: 1,
-        maxItems: PAGE_MAX,
-        uniqueItems: true,
-      }),
-    ),
-    stream: Type.Optional(Token),
-    consumer: Type.Optional(Token),
-    code: Type.Optional(Token),
-    after: Type.Optional(Type.Integer({ minimum: 0, maximum: SEQ_MAX })),
-    limit: Type.Optional(Type.Integer({ minimum: 1, maximum: PAGE_MAX })),
-    again: Type.Optional(Type.Boolean()),
-  },
-  closed,
-)
-const validAgain = validator<Static<typeof AgainBody>>(AgainBody)
-const validMany = validator<Static<typeof ManyBody>>(ManyBody)
+const validAgain = validator<RedriveBody>(RedriveBody)
+const validMany = validator<RedriveManyBody>(RedriveManyBody)
 
 export interface DeadLetterRoutesOptions {
   readonly letters: DeadLetters
@@ -63,7 +52,15 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
     if (letter !== undefined) return letter
     throw new Problem('NOT_FOUND', `There is no dead letter ${id}.`, { field: 'id' })
   }
-  const viewed = async ({ id, at, stream, consumer, seq, subject, ...letter }: Letter) => {
+  const viewed = async ({
+    id,
+    at,
+    stream,
+    consumer,
+    seq,
+    subject,
+    ...letter
+  }: Letter): Promise<LetterView> => {
     const { deliveries, code, reason } = letter
     const redriven = (await letters.redriven(id))?.data
     return {
@@ -75,28 +72,34 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
   on('GET /api/v1/dead-letters', FILTER, async (exchange) => {
     const page = await letters.page(wantedOf(exchange, PAGE_DEFAULT))
     const { next } = page
-    return shown(200, { dead_letters: await Promise.all(page.letters.map(viewed)), next })
+    return shown<LetterPage>(200, {
+      dead_letters: await Promise.all(page.letters.map(viewed)),
+      next,
+    })
   })
 
   on('GET /api/v1/dead-letters/:id', [], async (exchange) => {
     const letter = await required(idOf(exchange, 'id'))
     const { headers, payload } = letter
-    return shown(200, { ...(await viewed(letter)), headers, payload })
+    return shown<LetterDetails>(200, { ...(await viewed(letter)), headers, payload })
   })
 
   on('POST /api/v1/dead-letters/:id/redrive', [], async (exchange) => {
     const id = idOf(exchange, 'id')
     const text = await readOptionalText(exchange.incoming, maxBodyBytes)
     const { again = false } = validAgain(text === undefined ? {} : parseJson(text))
-    return shown(200, redrivenView(await redrive(await required(id), again, exchange)))
+    return shown<RedrivenView>(
+      200,
+      redrivenView(await redrive(await required(id), again, exchange)),
+    )
   })
 
   on('POST /api/v1/dead-letters/redrive', [], async (exchange) => {
     const body = validMany(await readJson(exchange.incoming, maxBodyBytes))
     const { ids, again = false, after = 0, limit = PAGE_MAX, ...filter } = body
     const page = ids === undefined ? await letters.page({ ...filter, after, limit }) : undefined
-    const redriven: unknown[] = []
-    const refused: unknown[] = []
+    const redriven: RedrivenView[] = []
+    const refused: RedrivenMany['refused'][number][] = []
     for (const id of ids ?? page?.letters.map((letter) => letter.id) ?? []) {
       try {
         redriven.push(redrivenView(await redrive(await required(id), again, exchange)))
@@ -109,7 +112,7 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
         refused.push({ id, code, message })
       }
     }
-    return shown(200, { redriven, refused, next: page?.next ?? null })
+    return shown<RedrivenMany>(200, { redriven, refused, next: page?.next ?? null })
   })
 
   on('DELETE /api/v1/dead-letters/:id', [], async (exchange) => {
@@ -125,11 +128,11 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
     for (const { id } of page.letters) {
       if (await letters.remove(id)) purged++
     }
-    return shown(200, { purged, next: page.next })
+    return shown<Purged>(200, { purged, next: page.next })
   })
 }
 
-function redrivenView({ letter, ...redriven }: Redriven) {
+function redrivenView({ letter, ...redriven }: Redriven): RedrivenView {
   return { id: letter, ...redriven }
 }
 
@@ -155,7 +158,7 @@ function requireKnown({ incoming }: Exchange, known: readonly string[]): void {
 /** A name as it stands in a subject. */
 function tokenOf({ query }: Exchange, name: string): string | undefined {
   const text = query(name)
-  if (text === undefined || TOKEN.test(text)) return text
+  if (text === undefined || token.test(text)) return text
   throw new Problem('INVALID_REQUEST', `${name} must be a name of letters, digits, - and _.`, {
     field: name,
     given: text.slice(0, 64),

@@ -44,9 +44,10 @@ export const operationsDialect: Dialect = {
   },
 }
 
-export function shown(
+/** `Body`: as the operation of the route documents it. */
+export function shown<Body>(
   status: number,
-  body: unknown,
+  body: NoInfer<Body>,
   headers: Readonly<Record<string, string>> = {},
 ): Answer {
   return { status, body: JSON.stringify(body), headers }
