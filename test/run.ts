@@ -76,7 +76,8 @@ async function nodeTestArgs(args: readonly string[]): Promise<string[]> {
   const files = named.length > 0 ? named : await allTestFiles()
   const concurrency = Math.min(MAX_CONCURRENCY, Math.max(MIN_CONCURRENCY, availableParallelism()))
   return [
-    ...['--import', 'tsx', '--test', '--test-reporter=spec'],
+    ...['--import', 'tsx', '--import', './test/support/documented.ts'],
+    ...['--test', '--test-reporter=spec'],
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${TEST_TIMEOUT_MS}`,
     ...options,
