@@ -64,15 +64,32 @@ export const HEADERS = {
     'X-Rate-Limit-Reset',
     { schema: Type.Integer(), description: 'Seconds since 1970: when one more may come.' },
   ],
+  RateLimitField: [
+    'RateLimit',
+    { schema: Type.String(), description: 'The same, as the IETF has it.' },
+  ],
+  RateLimitPolicy: ['RateLimit-Policy', { schema: Type.String() }],
   IdempotencyReplayed: [
     'Idempotency-Replayed',
     { schema: Type.Literal('true'), description: 'The answer to the same key before.' },
   ],
   RetryAfter: ['Retry-After', { schema: Type.Integer(), description: 'Seconds.' }],
   WwwAuthenticate: ['WWW-Authenticate', { schema: Type.String() }],
+  AcceptEncoding: [
+    'Accept-Encoding',
+    {
+      schema: Type.String(),
+      description: 'How a body may be packed, where that was what is wrong.',
+    },
+  ],
 } as const satisfies Readonly<Record<string, readonly [name: string, header: Parameter]>>
 
 export type HeaderName = keyof typeof HEADERS
+
+const LIMITS = [
+  ...(['RateLimit', 'RateLimitRemaining', 'RateLimitReset'] as const),
+  ...(['RateLimitField', 'RateLimitPolicy'] as const),
+]
 
 /** Those on an answer with this status. */
 export function commonHeaders(status: number, { access, dialect }: Manners): readonly HeaderName[] {
@@ -82,11 +99,16 @@ export function commonHeaders(status: number, { access, dialect }: Manners): rea
   return [
     'RequestId',
     ...(dialect.timesAnswers === true ? (['ResponseTime'] as const) : []),
-    ...(isLimited ? (['RateLimit', 'RateLimitRemaining', 'RateLimitReset'] as const) : []),
+    ...(isLimited ? LIMITS : []),
     ...(creates === undefined ? [] : (['IdempotencyReplayed'] as const)),
-    ...(status === 429 || status === 503 ? (['RetryAfter'] as const) : []),
+    ...(comesBack(status, creates) ? (['RetryAfter'] as const) : []),
+    ...(status === 415 ? (['AcceptEncoding'] as const) : []),
     ...(scopes.length > 0 && (status === 401 || status === 403)
       ? (['WwwAuthenticate'] as const)
       : []),
   ]
 }
+
+/** Whoever asks the same again may have better luck; so may whoever shares a key in progress. */
+const comesBack = (status: number, creates: unknown) =>
+  [429, 503, 504].includes(status) || (status === 409 && creates !== undefined)
