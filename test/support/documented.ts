@@ -16,7 +16,7 @@ globalThis.fetch = async (...asked) => {
   const { headers, status } = response
   const [resource, init] = asked
   const request = resource instanceof Request ? resource : undefined
-  const { pathname: path } = new URL(request?.url ?? String(resource))
+  const { pathname: path } = new URL(resource instanceof Request ? resource.url : resource)
   const isEdge = headers.has('x-request-id') || (PLAIN.test(path) && headers.has('vary'))
   if (!isEdge) return response
   const method = (init?.method ?? request?.method ?? 'GET').toUpperCase()

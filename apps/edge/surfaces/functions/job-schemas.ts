@@ -29,7 +29,9 @@ const document = {
     'Of the run, in milliseconds; null: it has not come to an end of its own.',
   ),
 }
-const function_version = Id('The version of the function that it was accepted with.')
+const function_version = Count(
+  'The version of the function that it was accepted with; 0: what was accepted cannot be read.',
+)
 const attempt = Count('How many runs were started.')
 const error = Nullable(JobError, 'Of the last run that failed.')
 const cancelled = Type.Boolean({ description: 'It failed because somebody asked for its end.' })
@@ -78,6 +80,7 @@ export type JobPage = DeepReadonly<Static<typeof JobPage>>
 export const EndedJob = Type.Object(
   {
     ...document,
+    status: Type.Enum(['success', 'failed']),
     ...{ function_version, attempt, error, cancelled },
     finished_at: Time('When it ended.'),
   },
@@ -88,6 +91,9 @@ export type EndedJob = DeepReadonly<Static<typeof EndedJob>>
 export const AcceptedJob = Type.Object(
   {
     ...document,
+    status: Type.Literal('pending'),
+    result: Type.Null(),
+    duration: Type.Null(),
     ...{ function_version, cancelled },
     queue_position: Nullable(
       Id(),

@@ -3,7 +3,6 @@
  * extra fields come after the document's.
  */
 import type { Definition } from '#events/functions.ts'
-import type { JobStatus } from '#events/jobs.ts'
 import type { JobReplyEnd } from '#events/replies.ts'
 import type { FunctionMetrics } from '#projections/function-metrics.ts'
 import type { FunctionVersionRow } from '#projections/function-versions.ts'
@@ -73,7 +72,7 @@ export function jobDetails(row: JobRow): JobDetails {
 export function endedJobView(end: JobReplyEnd): EndedJob {
   const { job_id: id, function_id, accepted_at: timestamp, duration_ms: duration } = end
   const { result = null, error = null, function_version, attempt, finished_at } = end
-  const status: JobStatus = end.error === undefined ? 'success' : 'failed'
+  const status = end.error === undefined ? ('success' as const) : ('failed' as const)
   const document = { id, function_id, status, result, timestamp, duration }
   const cancelled = error?.code === 'CANCELLED'
   return { ...document, function_version, attempt, error, cancelled, finished_at }
@@ -82,10 +81,10 @@ export function endedJobView(end: JobReplyEnd): EndedJob {
 export function acceptedJobView(job: Accepted): AcceptedJob {
   const { job_id: id, function_id, accepted_at: timestamp, function_version, run_at } = job
   const { queue_position, expected_start } = job
-  const status: JobStatus = 'pending'
-  const document = { id, function_id, status, result: null, timestamp, duration: null }
+  const document = { id, function_id, status: 'pending' as const, timestamp }
+  const nothingYet = { result: null, duration: null }
   const queued = { queue_position, expected_start, ...(run_at !== undefined && { run_at }) }
-  return { ...document, function_version, cancelled: false, ...queued }
+  return { ...document, ...nothingYet, function_version, cancelled: false, ...queued }
 }
 
 /** In the document's units: `120ms`, `70%`, `256MB`. */
