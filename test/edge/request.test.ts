@@ -13,6 +13,7 @@ import { Router } from '../../apps/edge/http/exchange.ts'
 import { serveHttp, type HttpServer } from '../../apps/edge/http/server.ts'
 import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
 import { functionsDialect } from '../../apps/edge/surfaces/functions/dialect.ts'
+import { unwatched as fetch } from '../support/documented.ts'
 
 const GOING = { since: '2026-01-01T00:00:00Z', sunset: '2026-07-01T00:00:00Z' }
 const lines: Record<string, unknown>[] = []
