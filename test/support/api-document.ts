@@ -62,9 +62,9 @@ const ajv = new Ajv2020({
 })
 ajv.addSchema({ $id: DOCUMENT, components: { schemas: closed(told.components.schemas) } })
 
-/** Those of HTTP itself, and of browsers. */
+/** Those of HTTP itself, of browsers and of proxies. */
 const NOT_OURS =
-  /^(?:access-control-.*|cache-control|connection|content-(?:length|type)|date|keep-alive|transfer-encoding|vary)$/
+  /^(?:access-control-.*|cache-control|connection|content-(?:length|type)|date|keep-alive|transfer-encoding|vary|x-accel-buffering)$/
 
 const routes = Object.entries(paths)
   .map(([template, operations]) => ({

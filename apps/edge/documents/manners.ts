@@ -91,6 +91,11 @@ const LIMITS = [
   ...(['RateLimitField', 'RateLimitPolicy'] as const),
 ]
 
+/** What the limits say, for a route that counts by itself. */
+export const limitHeaders: Readonly<Record<string, Parameter>> = Object.fromEntries(
+  LIMITS.map((name): readonly [string, Parameter] => HEADERS[name]),
+)
+
 /** Those on an answer with this status. */
 export function commonHeaders(status: number, { access, dialect }: Manners): readonly HeaderName[] {
   if (access === 'plain') return status === 200 || status === 503 ? [] : ['RequestId']

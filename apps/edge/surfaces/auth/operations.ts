@@ -1,6 +1,9 @@
 /** What the token endpoint promises. Source: "JWT 认证" of the document 003. */
+import Type from 'typebox'
 import type { RouteName } from '../../access/routes.ts'
+import { limitHeaders } from '../../documents/manners.ts'
 import type { Operation } from '../../documents/operation.ts'
+import { authDialect } from './dialect.ts'
 import { TokenAnswer, TokenInput } from './token.ts'
 
 export const authOperations = {
@@ -26,10 +29,16 @@ export const authOperations = {
           },
         },
       },
-    },
-    refuses: {
-      401: 'The username or the password is wrong.',
-      429: 'Too many failed attempts; Retry-After says when to come back.',
+      401: {
+        description: 'The username or the password is wrong.',
+        content: authDialect.refusal,
+        headers: { ...limitHeaders, 'WWW-Authenticate': { schema: Type.Literal('Bearer') } },
+      },
+      429: {
+        description: 'Too many failed attempts; Retry-After says when to come back.',
+        content: authDialect.refusal,
+        headers: limitHeaders,
+      },
     },
   },
 } satisfies Partial<Record<RouteName, Operation>>
