@@ -19,7 +19,7 @@ import { documentOperations } from './own-operations.ts'
 
 export type DocumentedRoute = RouteName | PlainRoute
 
-export const OPERATIONS: Readonly<Partial<Record<DocumentedRoute, Operation>>> = {
+export const OPERATIONS: Readonly<Record<DocumentedRoute, Operation>> = {
   ...functionOperations,
   ...jobOperations,
   ...graphqlOperations,

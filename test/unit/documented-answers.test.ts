@@ -13,7 +13,7 @@ for (const route of Object.keys(OPERATIONS)) {
   const [method = '', template = ''] = route.split(' ')
   const path = template.replace(/:(\w+)/g, '{$1}')
 
-  test(`${route}: its examples validate`, () => {
+  test(`${route}: its examples hold no field that is not told`, () => {
     const { requestBody, responses } = operationAt(method, path)
     const bodies = [
       requestBody?.content ?? {},
@@ -26,13 +26,6 @@ for (const route of Object.keys(OPERATIONS)) {
         assert.equal(violationIn(value, schema), undefined, name)
       }
     }
-  })
-
-  test(`${route}: it tells each parameter of its path`, () => {
-    const { parameters = [] } = operationAt(method, path)
-    const told = parameters.filter((one) => one.in === 'path').map(({ name }) => name)
-    const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
-    assert.deepEqual(told, named)
   })
 }
 
