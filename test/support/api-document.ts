@@ -64,7 +64,7 @@ ajv.addSchema({ $id: DOCUMENT, components: { schemas: closed(told.components.sch
 
 /** Those of HTTP itself, of browsers and of proxies. */
 const NOT_OURS =
-  /^(?:access-control-.*|cache-control|connection|content-(?:length|type)|date|keep-alive|transfer-encoding|vary|x-accel-buffering)$/
+  /^(?:access-control-.*|cache-control|connection|content-(?:length|type)|date|keep-alive|transfer-encoding|upgrade|vary|x-accel-buffering)$/
 
 const routes = Object.entries(paths)
   .map(([template, operations]) => ({

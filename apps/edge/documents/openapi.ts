@@ -106,10 +106,11 @@ function keyHeader(access: Access): Readonly<Record<string, Parameter>> {
   return { 'Idempotency-Key': IDEMPOTENCY_KEY }
 }
 
-/** `get /jobs/{id}/logs`: `getJobsIdLogs`. */
+/** `GET /jobs/:id/logs`: `getJobsIdLogs`. A path that ends in a slash is one of its own. */
 function operationIdOf(route: DocumentedRoute): string {
   const [first = '', ...others] = route
     .toLowerCase()
+    .replace(/\/$/, '/slash')
     .split(/[^a-z0-9]+/)
     .filter(Boolean)
   return [first, ...others.map((word) => word[0]?.toUpperCase() + word.slice(1))].join('')
