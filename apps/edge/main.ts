@@ -20,6 +20,7 @@ import { keyRings, staticKeyRing } from './access/static-key.ts'
 import { createTokens } from './access/tokens.ts'
 import { BegunJobs } from './jobs/begun-jobs.ts'
 import { createAnalyses } from './chunks/analyses.ts'
+import { Comparisons } from './chunks/comparisons.ts'
 import { clientAddress } from './limits/client-address.ts'
 import { createCommands } from './commands.ts'
 import { ResultCache } from './cache/result-cache.ts'
@@ -140,7 +141,10 @@ async function serve(main: Main): Promise<void> {
   })
   lambda.close()
   const analyses = createAnalyses({ bus, payloads, send })
-  mountChunks(routing, { analyses, send, queries, maxBodyBytes: maxLargeBodyBytes })
+  const comparisons = stack.use(new Comparisons())
+  mountChunks(routing, {
+    ...{ analyses, comparisons, send, queries, maxBodyBytes: maxLargeBodyBytes },
+  })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
@@ -181,7 +185,7 @@ async function serve(main: Main): Promise<void> {
   await agreement.joined()
   const server = await openFront({ app, config, telemetry, log })
   const { host, grpcPort } = config
-  const calls = { guard, admission, telemetry, log, analyses, maxBodyBytes }
+  const calls = { guard, admission, telemetry, log, analyses, comparisons, maxBodyBytes }
   const grpc =
     grpcPort === undefined ? grpcPort : await openGrpc({ ...calls, host, port: grpcPort })
   // Both at once: each may take all the time that there is.

@@ -1,14 +1,19 @@
-/** How similar two texts are, whoever asks. Source: section 5 of the chunk API's document. */
-import { similarityOf, type Similarity } from '#domain/chunks/similarity.ts'
+/** Two texts that are to be compared. Source: section 5 of the chunk API's document. */
 import { Problem } from '#domain/problem.ts'
 import { chunkValidator, refused, SimilarityInput, type Validate } from './valid.ts'
 
 const validSize: Validate<SimilarityInput> = chunkValidator(SimilarityInput)
 
-export function compared(body: unknown): Similarity {
+export interface Compared {
+  readonly content1: string
+  readonly content2: string
+  readonly shingle_size: number | undefined
+}
+
+export function comparedIn(body: unknown): Compared {
   const [content1, content2] = textsIn(body)
   const { shingle_size } = validSize(body)
-  return similarityOf(content1, content2, shingle_size)
+  return { content1, content2, shingle_size }
 }
 
 /** Its document names both where one is missing. */

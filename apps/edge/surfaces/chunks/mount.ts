@@ -4,9 +4,11 @@ import { authDialect } from '../auth/dialect.ts'
 import { analyzeRoutes, type AnalyzeRoutesOptions } from './analyze.ts'
 import { optimizationRoutes, type OptimizationRoutesOptions } from './optimizations.ts'
 import { reportRoute } from './report.ts'
-import { similarityRoute } from './similarity.ts'
+import { similarityRoute, type SimilarityRouteOptions } from './similarity.ts'
 
-export type ChunksOptions = AnalyzeRoutesOptions & OptimizationRoutesOptions
+export type ChunksOptions = AnalyzeRoutesOptions &
+  OptimizationRoutesOptions &
+  SimilarityRouteOptions
 
 export function mountChunks(routing: Omit<RouterOptions, 'dialect'>, options: ChunksOptions): void {
   const router = new Router({ ...routing, dialect: authDialect })

@@ -10,7 +10,7 @@ import { Server, ServerCredentials, type UntypedServiceImplementation } from '@g
 import { Problem } from '#domain/problem.ts'
 import type { RouteName } from '../../access/routes.ts'
 import type { Analyses, Asking } from '../../chunks/analyses.ts'
-import { compared } from '../../chunks/compared.ts'
+import type { Comparisons } from '../../chunks/comparisons.ts'
 import { FINISH_WITHIN_MS } from '../../http/server.ts'
 import { createServe, type Call, type CallsOptions, type Work } from './call.ts'
 import { batchBody, CHUNKS, chunkBody, documentBody, streamed, type Message } from './proto.ts'
@@ -27,6 +27,7 @@ const SESSION_MIB = 64
 
 export interface GrpcOptions extends Omit<CallsOptions, 'stopping'> {
   readonly analyses: Analyses
+  readonly comparisons: Comparisons
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
@@ -39,7 +40,7 @@ export interface GrpcServer extends AsyncDisposable {
 
 /** Resolves when it listens. */
 export async function openGrpc(options: GrpcOptions): Promise<GrpcServer> {
-  const { analyses, host, port, maxBodyBytes, admission } = options
+  const { host, port, maxBodyBytes, admission } = options
   const server = new Server({
     'grpc.max_receive_message_length': maxBodyBytes,
     'grpc.max_concurrent_streams': STREAMS_MAX,
@@ -52,7 +53,7 @@ export async function openGrpc(options: GrpcOptions): Promise<GrpcServer> {
   const stopping = new AbortController()
   const serve = createServe({ ...options, stopping: stopping.signal })
   const methods: UntypedServiceImplementation = {}
-  for (const [name, [route, work]] of Object.entries(methodsOf(analyses, maxBodyBytes))) {
+  for (const [name, [route, work]] of Object.entries(methodsOf(options))) {
     methods[name] = (call: Call) => serve(call, name, route, work)
   }
   server.addService(streamed(CHUNKS), methods)
@@ -74,7 +75,7 @@ export async function openGrpc(options: GrpcOptions): Promise<GrpcServer> {
 type Methods = Readonly<Record<string, readonly [RouteName, Work]>>
 
 /** Each needs what its route over HTTP needs. */
-function methodsOf(analyses: Analyses, groupBytesMax: number): Methods {
+function methodsOf({ analyses, comparisons, maxBodyBytes }: GrpcOptions): Methods {
   return {
     AnalyzeChunk: [
       'POST /api/v1/chunks/analyze',
@@ -88,8 +89,11 @@ function methodsOf(analyses: Analyses, groupBytesMax: number): Methods {
       'POST /api/v1/batch/analyze',
       unary((batch, asking) => analyses.batch(batchBody(batch), asking)),
     ],
-    AnalyzeStream: ['POST /api/v1/batch/analyze', streamedBatch(analyses, groupBytesMax)],
-    CalculateSimilarity: ['POST /api/v1/similarity/calculate', unary(compared)],
+    AnalyzeStream: ['POST /api/v1/batch/analyze', streamedBatch(analyses, maxBodyBytes)],
+    CalculateSimilarity: [
+      'POST /api/v1/similarity/calculate',
+      unary((texts) => comparisons.of(texts)),
+    ],
   }
 }
 
