@@ -63,8 +63,12 @@ const ajv = new Ajv2020({
 ajv.addSchema({ $id: DOCUMENT, components: { schemas: closed(told.components.schemas) } })
 
 /** Those of HTTP itself, of browsers and of proxies. */
-const NOT_OURS =
-  /^(?:access-control-.*|cache-control|connection|content-(?:length|type)|date|keep-alive|transfer-encoding|upgrade|vary|x-accel-buffering)$/
+const NOT_OURS = new RegExp(
+  [
+    '^access-control-|^content-(?:length|security-policy|type)$|^x-(?:accel-buffering|content-type-options)$',
+    '^(?:cache-control|connection|date|keep-alive|referrer-policy|transfer-encoding|upgrade|vary)$',
+  ].join('|'),
+)
 
 const routes = Object.entries(paths)
   .map(([template, operations]) => ({

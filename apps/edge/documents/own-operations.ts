@@ -9,6 +9,9 @@ const IF_NONE_MATCH: Readonly<Record<string, Parameter>> = {
 const ETAG: Readonly<Record<string, Parameter>> = { ETag: { schema: Type.String() } }
 const KNOWN: Told = { description: 'It is what If-None-Match names.', headers: ETAG }
 
+/** What else is in it, its own standard says. */
+const OPEN = { additionalProperties: true }
+
 export const documentOperations = {
   'GET /openapi.json': {
     tag: 'documents',
@@ -17,7 +20,7 @@ export const documentOperations = {
     answers: {
       200: {
         description: 'OpenAPI 3.1.',
-        content: { schema: Type.Object({ openapi: Type.String({ pattern: '^3\\.1\\.' }) }) },
+        content: { schema: Type.Object({ openapi: Type.String({ pattern: '^3\\.1\\.' }) }, OPEN) },
         headers: ETAG,
       },
       304: KNOWN,
@@ -30,7 +33,7 @@ export const documentOperations = {
     answers: {
       200: {
         description: 'AsyncAPI 3.0.',
-        content: { schema: Type.Object({ asyncapi: Type.Literal('3.0.0') }) },
+        content: { schema: Type.Object({ asyncapi: Type.Literal('3.0.0') }, OPEN) },
         headers: ETAG,
       },
       304: KNOWN,
