@@ -62,11 +62,12 @@ export function findRedundancy(
     ownerOf(a) !== ownerOf(b) && (places === undefined || placeOf(a) !== placeOf(b))
   const shared = findGrams(all, offsets, SHARED_ROW, isElsewhere)
   const copies = shortCopies(texts)
+  const overlaps = new Int32Array(texts.length)
   return texts.map((text, index) => {
     const copy = copies.get(index)
     if (copy !== undefined) return wholeCopy(text, index, copy)
     return redundantPart(text, index, {
-      ...{ shared, owners, isElsewhere },
+      ...{ shared, owners, isElsewhere, overlaps },
       from: offsets[index] as number,
       foreign: foreign?.[index],
     })
@@ -78,16 +79,18 @@ interface Laid {
   readonly shared: Grams
   readonly owners: Int32Array
   readonly isElsewhere: (a: number, b: number) => boolean
+  /** Of each text 0, and so again afterwards: a map of them would take most of the time. */
+  readonly overlaps: Int32Array
   readonly from: number
   readonly foreign: Uint8Array | undefined
 }
 
 function redundantPart({ ids, tokens }: Text, index: number, laid: Laid): Redundant {
-  const { shared, owners, isElsewhere, from, foreign } = laid
+  const { shared, owners, isElsewhere, overlaps, from, foreign } = laid
   const covered = foreign?.slice() ?? new Uint8Array(ids.length)
   /** Per token: the chunk that had it before, plus 1. */
   const keepers = new Int32Array(ids.length)
-  const overlaps = new Map<number, number>()
+  const met: number[] = []
   const own = findGrams(ids, Int32Array.of(0, ids.length), REPEATED_ROW, () => false)
   for (let at = 0; at < ids.length; at++) {
     const first = own.firstAt[at] as number
@@ -104,15 +107,24 @@ function redundantPart({ ids, tokens }: Text, index: number, laid: Laid): Redund
     let place = first
     for (let told = 0; place !== -1 && told < SHARERS_MAX; told++) {
       const owner = owners[place] as number
-      if (isElsewhere(place, from + at)) overlaps.set(owner, (overlaps.get(owner) ?? 0) + 1)
+      if (owner !== index && isElsewhere(place, from + at)) {
+        const count = overlaps[owner] as number
+        if (count === 0) met.push(owner)
+        overlaps[owner] = count + 1
+      }
       place = shared.nextAt[place] as number
     }
   }
   const count = covered.reduce((sum, one) => sum + one, 0)
+  const sharers = met
+    .map((owner) => ({ owner, rows: overlaps[owner] as number }))
+    .sort((a, b) => b.rows - a.rows || a.owner - b.owner)
+    .map(({ owner }) => owner)
+  for (const owner of met) overlaps[owner] = 0
   return {
     score: ids.length === 0 ? 0 : count / ids.length,
     spans: spansOf(keepers, tokens),
-    sharers: [...overlaps].sort((a, b) => b[1] - a[1] || a[0] - b[0]).map(([owner]) => owner),
+    sharers,
   }
 }
 
