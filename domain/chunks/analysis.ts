@@ -5,8 +5,8 @@
  * 1. The same chunks with the same options and the same corpus give the same analysis, on every
  *    machine.
  * 2. What is told of a chunk stands in the place of the chunk: by index, since ids may come twice.
- * 3. The time is bounded: linear in the text but for the join, which has a budget; if it ran out,
- *    `truncated` says so.
+ * 3. The time is bounded: linear in the text but for the join and the corpus, each of which has a
+ *    budget; if one ran out, `truncated` says so.
  */
 import {
   RELATED_MAX,
@@ -19,7 +19,7 @@ import {
   type Plan,
 } from '#events/chunks.ts'
 import { clustersOf } from './clusters.ts'
-import { findElsewhere, type CorpusChunk, type FoundElsewhere } from './corpus.ts'
+import { findElsewhere, stepsTo, type CorpusChunk, type FoundElsewhere } from './corpus.ts'
 import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
@@ -79,9 +79,12 @@ export function analyse(
   const { sets, vocabulary: size } = shingled(compared, vocabulary.size, options.shingle_size)
   const twins = findTwins(sets, size, options.similarity_threshold, budget)
   const places = options.ignore_adjacent_overlap ? placesOf(chunks) : undefined
-  const elsewhere = corpus?.map((near, index) =>
-    findElsewhere(texts[index]?.tokens.texts ?? [], near, options.similarity_threshold),
-  )
+  let left = budget
+  const elsewhere = corpus?.map((near, index) => {
+    const words = texts[index]?.tokens.texts ?? []
+    const looked = near.filter((one) => left > 0 && (left -= stepsTo(words, one)) > 0)
+    return findElsewhere(words, looked, options.similarity_threshold)
+  })
   const foreign = elsewhere?.map(({ covered }) => covered)
   const redundancy = options.check_redundancy ? findRedundancy(texts, places, foreign) : []
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
@@ -96,7 +99,7 @@ export function analyse(
     chunks: analysed,
     clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
     similarity_floor: twins.floor,
-    truncated: twins.truncated,
+    truncated: twins.truncated || left <= 0,
   }
 }
 

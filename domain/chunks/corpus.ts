@@ -65,6 +65,10 @@ export function findElsewhere(
   }
 }
 
+/** What it takes to compare these: two lists of hashes on either side. */
+export const stepsTo = (texts: readonly string[], { tokens, grams }: CorpusChunk) =>
+  2 * texts.length + tokens.length + grams.length
+
 function coveredBy(rows: Int32Array, shared: ReadonlySet<number>, length: number): Uint8Array {
   const covered = new Uint8Array(length)
   rows.forEach((row, at) => {

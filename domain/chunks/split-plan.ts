@@ -9,8 +9,8 @@
  * Invariants:
  * 1. The parts are the text, whole, in order; none ends within a surrogate pair.
  * 2. No part has more than `high` tokens, if that is `PART_MIN` or more.
- * 3. Linear in the text: a part looks back over at most so many places as fit into it, and of a large
- *    part not every place is kept.
+ * 3. Linear in the text: a part looks back over at most so many places as fit into it, and where
+ *    words are tiny or the part is large not every place is kept.
  */
 import type { Part, TargetTokens } from '#events/chunks.ts'
 import { HAN, NEWLINE, PUNCTUATION, SPACE } from './script.ts'
@@ -43,7 +43,7 @@ export function splitPlan(
   { low, high }: Pick<TargetTokens, 'low' | 'high'>,
 ): readonly Part[] {
   const target = Math.max(low, TARGET_SHARE * high)
-  const places = placesIn(text, high > PLACES_PER_PART ? high / PLACES_PER_PART : 0)
+  const places = placesIn(text, high / PLACES_PER_PART)
   const best = new Float64Array(places.length).fill(Infinity)
   const cameFrom = new Int32Array(places.length)
   best[0] = 0

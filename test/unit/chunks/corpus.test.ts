@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
-import type { CorpusChunk } from '#domain/chunks/corpus.ts'
+import { stepsTo, type CorpusChunk } from '#domain/chunks/corpus.ts'
 import { fingerprintOf, keysFor, TOKENS_MAX } from '#domain/chunks/fingerprint.ts'
 import { signatureOf } from '#domain/chunks/minhash.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
@@ -134,5 +134,19 @@ describe('an analysis with a corpus', () => {
     const { metrics } = against(WHOLE.english, [stored(WHOLE.english)], off)
     assert.deepEqual([metrics.similarity_score, metrics.redundancy_score], [0, 0])
     assert.deepEqual(against(WHOLE.english, [stored(WHOLE.russian)]), against(WHOLE.english, []))
+  })
+
+  test('compares as many as its budget has steps for, and says so', () => {
+    const near = Array.from({ length: 10 }, (_, i) => stored(WHOLE.english, `d${i}`))
+    const steps = stepsTo(tokenize(WHOLE.english).texts, near[0]!)
+    for (const [budget, compared, isCut] of [
+      [3.5 * steps, 3, true],
+      [10.5 * steps, 10, false],
+    ] as const) {
+      const chunks = [{ chunk_id: 'a', content: WHOLE.english }]
+      const analysis = analyse(chunks, ANALYSIS_OPTIONS, [near], budget)
+      const similar = analysis.chunks[0]?.findings.find(({ type }) => type === 'similarity')
+      assert.deepEqual([similar?.related_total, analysis.truncated], [compared, isCut])
+    }
   })
 })

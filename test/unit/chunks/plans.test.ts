@@ -97,6 +97,13 @@ describe('a split plan', () => {
     assert.deepEqual(starts, ['## ', '## ', '## ', '## '])
   })
 
+  test('takes no longer for the tiniest words', () => {
+    const before = performance.now()
+    const parts = splitPlan('а '.repeat(2_000_000))
+    assert.ok(performance.now() - before < 8_000)
+    assert.ok(parts.every(({ tokens }) => tokens > 200 && tokens <= 400))
+  })
+
   test('of what is small is the whole', () => {
     const text = WHOLE.korean
     assert.deepEqual(splitPlan(text), [
