@@ -8,7 +8,7 @@ import { runChaos } from './run.ts'
 const KILLS = 30
 
 test('nothing accepted is lost or counted twice while parts are killed', async (t) => {
-  const options = chaosOptions([], { ...process.env, CHAOS_KILLS: String(KILLS) })
+  const options = chaosOptions([`--kills=${KILLS}`])
   const report = await runChaos({ ...options, say: (text) => t.diagnostic(text) })
   const text = reportText(report)
   t.diagnostic(text)

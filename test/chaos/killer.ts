@@ -10,7 +10,7 @@ import { until } from '../support/until.ts'
 import { isEnded, type Client } from './client.ts'
 import type { Known } from './journal.ts'
 import { livingPid, PARTS, ready, type PartName } from './parts.ts'
-import type { Random } from './random.ts'
+import type { Random } from '#test/support/random.ts'
 
 const IMPATIENCE = 0.4
 const IMPATIENT_MAX_MS = 1_500

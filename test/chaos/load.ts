@@ -7,7 +7,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { isEnded, type Client, type JobView } from './client.ts'
 import type { Journal, Known } from './journal.ts'
-import type { Random } from './random.ts'
+import type { Random } from '#test/support/random.ts'
 import { passing } from './sources.ts'
 
 /** After a refused connection: a client that spins would only heat the machine. */

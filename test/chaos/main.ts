@@ -11,6 +11,6 @@ import { runChaos } from './run.ts'
 
 const say = (text: string) => void process.stdout.write(`${text}\n`)
 
-const report = await runChaos({ ...chaosOptions(process.argv.slice(2), process.env), say })
+const report = await runChaos({ ...chaosOptions(process.argv.slice(2)), say })
 say(`\n${reportText(report)}`)
 process.exitCode = report.journal.violations.length === 0 ? 0 : 1

@@ -11,7 +11,7 @@ import { createLimiter, type Limiter } from '../../apps/edge/limits/limiter.ts'
 import { SharedLog } from '../../apps/edge/limits/shared-log.ts'
 import { RedisLink } from '../../apps/edge/redis.ts'
 import { summary } from '../bench/summary.ts'
-import { Random } from '../chaos/random.ts'
+import { Random } from '#test/support/random.ts'
 
 /** 100 ms, and what a busy machine adds; without the time-out it would be many seconds. */
 const FIRST_MS = 600

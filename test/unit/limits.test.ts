@@ -4,7 +4,7 @@ import { decisionOf } from '../../apps/edge/limits/decision.ts'
 import { ExactLog } from '../../apps/edge/limits/exact-log.ts'
 import { createLimiter, unlimited, type Decision } from '../../apps/edge/limits/limiter.ts'
 import { POLICIES, type PolicyName } from '../../apps/edge/limits/policies.ts'
-import { Random } from '../chaos/random.ts'
+import { Random } from '#test/support/random.ts'
 import { mostInAnyWindow } from '../support/windows.ts'
 
 const EPOCH = 1_700_000_000_000

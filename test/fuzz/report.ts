@@ -1,0 +1,19 @@
+/** What a fuzz run came to, for people. */
+import type { FuzzReport } from './run.ts'
+
+const SHOWN_MAX = 20
+
+export function fuzzText({ seed, requests, seconds, statuses, violations }: FuzzReport): string {
+  const width = Math.max(...[...statuses.keys()].map(({ length }) => length))
+  const rows = [...statuses].map(([what, counts]) => {
+    const sorted = [...counts].sort(([a], [b]) => a - b)
+    return `  ${what.padEnd(width)}  ${sorted.map(([status, count]) => `${status} × ${count}`).join(', ')}`
+  })
+  const shown = violations.slice(0, SHOWN_MAX).map((violation) => `  ${violation}`)
+  return [
+    `${requests} requests over ${statuses.size} operations in ${seconds.toFixed(0)} s, seed ${seed}`,
+    ...rows.sort(),
+    `${violations.length} violations`,
+    ...shown,
+  ].join('\n')
+}
