@@ -177,6 +177,12 @@ describe('a request that cannot be', () => {
     }
   })
 
+  test('takes a score with every digit that a double has', async () => {
+    const score = 0.5417804573662579
+    const { status } = await ask(`/api/v1/optimizations?min_score=${score}&max_score=${score}`)
+    assert.equal(status, 200)
+  })
+
   test('what is not there is 404, and what is not JSON 400', async () => {
     for (const id of ['x', randomUUID()]) {
       const { status, body } = await ask(`/api/v1/optimizations/${id}`)

@@ -240,6 +240,7 @@ test('many are redriven and purged by filter and by id, page by page', async () 
     after = page.next
   }
   assert.ok(ids.every((id) => seen.includes(id)))
+  assert.deepEqual((await list(`?after=${Number.MAX_SAFE_INTEGER}`)).dead_letters, [])
   assert.deepEqual(
     seen,
     seen.toSorted((a, b) => a - b),

@@ -63,6 +63,11 @@ interface Asked {
   readonly options: GivenOptions | undefined
 }
 
+/** What callers put beside the fields of a chunk is theirs, and travels no further. */
+function asNamed({ chunk_id, content, metadata }: Chunk): Chunk {
+  return { chunk_id, content, ...(metadata !== undefined && { metadata }) }
+}
+
 export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
   async function analysed(
     { kind, name, chunks, options: given }: Asked,
@@ -79,7 +84,7 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
         // The same analysis may be asked again while the log still remembers the first time.
         messageId: chunkMessageId.command(type, randomUUID()),
         subject: analysis_id,
-        data: { analysis_id, owner, kind, name, options: inForce, chunks },
+        data: { analysis_id, owner, kind, name, options: inForce, chunks: chunks.map(asNamed) },
         isAskedFor: true,
         ...(chunks.length > FEW_CHUNKS && { withinMs: MANY_WITHIN_MS }),
         untilMs,

@@ -173,7 +173,7 @@ function wholeNumber(
 ): number {
   const text = query(name)
   if (text === undefined) return fallback
-  const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN
   if (value >= min && value <= max) return value
   throw new Problem('INVALID_REQUEST', `${name} must be a whole number from ${min} to ${max}.`, {
     field: name,
