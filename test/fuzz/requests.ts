@@ -29,6 +29,9 @@ const PARAMETER_SHARE = 0.4
 const STRAY_PARAMETER_SHARE = 0.05
 const RAW_BODY_SHARE = 0.08
 const KEY_SHARE = 0.85
+const KEY_AGAIN_SHARE = 0.2
+/** A head of more than 16 KiB never gets as far as a route. */
+const TEXT_MAX = 500
 /** Keys that come again and again, each with whatever request. */
 const IDEMPOTENCY_KEYS = ['fuzz-1', '"fuzz-2"', 'fuzz 3', 'x'.repeat(300)]
 
@@ -39,12 +42,15 @@ export function requestFor(operation: Operation, making: Making, apiKey: string)
   for (const { name, in: place, required, schema } of operation.parameters) {
     if (place === 'path' || (required !== true && random.next() > PARAMETER_SHARE)) continue
     const text = textOf(valueOf(schema, making, name))
-    if (place === 'query') query.append(name, text)
+    if (place === 'query') query.append(name, text.slice(0, TEXT_MAX))
     else headers[name.toLowerCase()] = headerOf(text)
     if (place === 'query' && random.next() < STRAY_PARAMETER_SHARE) query.append(name, text)
   }
   if (random.next() < STRAY_PARAMETER_SHARE) query.append('stray', random.pick(HOSTILE_TEXTS))
-  if ('idempotency-key' in headers) headers['idempotency-key'] = random.pick(IDEMPOTENCY_KEYS)
+  if ('idempotency-key' in headers) {
+    const isAgain = random.next() < KEY_AGAIN_SHARE
+    headers['idempotency-key'] = isAgain ? random.pick(IDEMPOTENCY_KEYS) : `fuzz-${random.next()}`
+  }
   if (random.next() < KEY_SHARE) headers['x-api-key'] = apiKey
   else if (random.next() < 0.5)
     headers['authorization'] = headerOf(`Bearer ${random.pick(HOSTILE_TEXTS)}`)
@@ -92,8 +98,10 @@ function textOf(value: unknown): string {
 }
 
 /** Of what no client could send, what comes nearest. */
-const headerOf = (text: string) => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?').slice(0, 1_000)
+const headerOf = (text: string) => text.replace(/[^\t\x20-\x7e\x80-\xff]/g, '?').slice(0, TEXT_MAX)
 
-const encoded = (text: string) => encodeURIComponent(text.toWellFormed()).slice(0, 1_000)
+/** A segment of dots alone would make it another path. */
+const encoded = (text: string) =>
+  encodeURIComponent(text.toWellFormed().slice(0, TEXT_MAX)).replace(/^\.{1,2}$/, 'dots')
 
 export const hostilityOf = (random: Random) => random.pick([0, 0, 0, 0.03, 0.1, 0.5])

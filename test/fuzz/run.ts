@@ -11,6 +11,7 @@ import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from '
 import { violationOf } from '#test/support/api-document.ts'
 import { startPlatform } from '#test/support/platform.ts'
 import { Random } from '#test/support/random.ts'
+import { begin } from './beginning.ts'
 import { Known } from './known.ts'
 import type { FuzzOptions } from './options.ts'
 import { hostilityOf, requestFor, type FuzzRequest, type Operation } from './requests.ts'
@@ -19,6 +20,8 @@ import type { Schema } from './values.ts'
 const IN_FLIGHT = 16
 const HUNG_AFTER_MS = 60_000
 const READ_BYTES_MAX = 4 * 1024 ** 2
+const SERVER_TROUBLE = /"event":"(?:part_restarts|request_failed|command_failed)"/
+const LINE_MAX = 1_500
 const API_KEY = 'the-key-of-the-fuzz-run'
 
 export interface FuzzReport {
@@ -49,12 +52,13 @@ interface Answer {
 
 export async function runFuzz({ requests, seed }: FuzzOptions): Promise<FuzzReport> {
   const env = { RATE_LIMITS: 'off', SLUICE_API_KEY: API_KEY, LOG_LEVEL: 'warning' }
-  await using platform = await startPlatform({ env })
+  const platform = await startPlatform({ env })
   const document = (await (await fetch(`${platform.url}/openapi.json`)).json()) as Document
   const operations = operationsOf(document)
   const { schemas } = document.components
   const random = new Random(seed)
   const known = new Known(random.fork())
+  await begin(platform.url, API_KEY, known)
   const statuses = new Map<string, Map<number, number>>()
   const violations: string[] = []
   const agent = new Agent({ keepAlive: true, maxSockets: IN_FLIGHT })
@@ -84,9 +88,10 @@ export async function runFuzz({ requests, seed }: FuzzOptions): Promise<FuzzRepo
   }
   await Promise.all(Array.from({ length: IN_FLIGHT }, sender))
   agent.destroy()
+  // What was said on the log is held against its schemas.
+  await platform.stop().catch((error: unknown) => violations.push(String(error)))
   for (const line of platform.lines) {
-    if (/"event":"(?:part_restarts|request_failed|command_failed)"/.test(line))
-      violations.push(line)
+    if (SERVER_TROUBLE.test(line)) violations.push(line.slice(0, LINE_MAX))
   }
   const seconds = (performance.now() - startedAt) / 1_000
   return { seed, requests, statuses, violations, seconds }
@@ -131,6 +136,8 @@ async function received(response: IncomingMessage): Promise<Answer> {
 }
 
 function violationIn({ operation, path }: FuzzRequest, { status, headers, body }: Answer) {
+  // What never became a request of a route is in the words of the document's description.
+  if (status === 431) return undefined
   if (status >= 500) return `${status}: ${body?.slice(0, 500)}`
   const fields = Object.entries(headers).map(([name, value]): [string, string] => [
     name,

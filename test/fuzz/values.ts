@@ -18,6 +18,8 @@ const DEPTH_MAX = 8
 const GOOD_SHARE = 0.6
 const OPTIONAL_SHARE = 0.5
 const STRAY_SHARE = 0.05
+const LENGTH_MAX = 100_000
+const LETTERS = [...'abcdefghijklmnopqrstuvwxyz-_09']
 
 export function valueOf(schema: Schema, making: Making, name = '', depth = 0): unknown {
   const { random, known, hostility } = making
@@ -54,11 +56,11 @@ function ofType(schema: Schema, making: Making, depth: number): unknown {
       return Array.from({ length: count }, () => valueOf(items, making, '', depth + 1))
     }
     case 'string':
-      return textOf(schema, random)
+      return textOf(schema, making)
     case 'integer':
-      return Math.round(numberOf(schema, random))
+      return Math.round(numberOf(schema, making))
     case 'number':
-      return numberOf(schema, random)
+      return numberOf(schema, making)
     case 'boolean':
       return random.next() < 0.5
     case 'null':
@@ -79,30 +81,25 @@ function objectOf(schema: Schema, making: Making, depth: number): unknown {
       : depth > DEPTH_MAX || random.next() > OPTIONAL_SHARE
     if (!isLeftOut) made.push([name, valueOf(property, making, name, depth + 1)])
   }
-  if (random.next() < STRAY_SHARE * (1 + 10 * hostility)) made.push(['stray', random.below(9)])
+  if (random.next() < STRAY_SHARE && hostility > 0) made.push(['stray', random.below(9)])
   return Object.fromEntries(made)
 }
 
-function textOf(schema: Schema, random: Random): string {
+function textOf(schema: Schema, { random, hostility }: Making): string {
   if (schema['format'] === 'date-time') return new Date(random.below(2 ** 31) * 1_000).toISOString()
   const least = Number(schema['minLength'] ?? 0)
   const most = Number(schema['maxLength'] ?? least + 40)
   // The bounds themselves, and what lies just beyond them, are where it is decided.
-  const length = random.pick([
-    least,
-    Math.max(least, 8),
-    Math.min(most, least + 40),
-    Math.max(0, least - 1),
-  ])
-  const edge = random.next() < 0.03 ? Math.min(most + 1, 100_000) : length
-  return Array.from({ length: edge }, () =>
-    random.pick([...'abcdefghijklmnopqrstuvwxyz-_09']),
-  ).join('')
+  const beyond = random.pick([Math.max(0, least - 1), Math.min(most + 1, LENGTH_MAX)])
+  const within = random.pick([least, Math.min(most, least + 8), Math.min(most, least + 40)])
+  const length = random.next() < hostility ? beyond : within
+  return Array.from({ length }, () => random.pick(LETTERS)).join('')
 }
 
-function numberOf(schema: Schema, random: Random): number {
+function numberOf(schema: Schema, { random, hostility }: Making): number {
   const least = Number(schema['minimum'] ?? schema['exclusiveMinimum'] ?? 0)
   const most = Number(schema['maximum'] ?? schema['exclusiveMaximum'] ?? least + 1_000)
+  if (random.next() < hostility) return random.pick([least - 1, most + 1])
   const within = least + random.next() * (most - least)
-  return random.pick([least, most, within, within, least - 1, most + 1])
+  return random.pick([least, most, within, within])
 }
