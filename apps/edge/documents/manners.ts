@@ -36,7 +36,10 @@ export function commonRefusals({ body }: Operation, { access, auth }: Manners): 
   if (body !== undefined) {
     refusals.push([400, 'The body is not JSON, or not as its schema wants it.'])
     refusals.push([413, 'The body is too large.'])
-    refusals.push([415, 'The body is not `application/json`, or it is compressed.'])
+    refusals.push([
+      415,
+      'The body is not `application/json`, or it is compressed otherwise than with gzip.',
+    ])
   }
   if (creates !== undefined) {
     refusals.push([400, 'The Idempotency-Key is malformed.'])
@@ -82,6 +85,13 @@ export const HEADERS = {
       description: 'How a body may be packed, where that was what is wrong.',
     },
   ],
+  Deprecated: [
+    'X-API-Deprecated',
+    { schema: Type.Literal('true'), description: 'This route is going away.' },
+  ],
+  Deprecation: ['Deprecation', { schema: Type.String(), description: 'Since when; RFC 9745.' }],
+  Sunset: ['Sunset', { schema: Type.String(), description: 'When it goes; RFC 8594.' }],
+  Successor: ['Link', { schema: Type.String(), description: 'What takes its place.' }],
 } as const satisfies Readonly<Record<string, readonly [name: string, header: Parameter]>>
 
 export type HeaderName = keyof typeof HEADERS
@@ -91,6 +101,8 @@ const LIMITS = [
   ...(['RateLimitField', 'RateLimitPolicy'] as const),
 ]
 
+const GOING = ['Deprecated', 'Deprecation', 'Sunset', 'Successor'] as const
+
 /** What the limits say, for a route that counts by itself. */
 export const limitHeaders: Readonly<Record<string, Parameter>> = Object.fromEntries(
   LIMITS.map((name): readonly [string, Parameter] => HEADERS[name]),
@@ -99,12 +111,13 @@ export const limitHeaders: Readonly<Record<string, Parameter>> = Object.fromEntr
 /** Those on an answer with this status. */
 export function commonHeaders(status: number, { access, dialect }: Manners): readonly HeaderName[] {
   if (access === 'plain') return status === 200 || status === 503 ? [] : ['RequestId']
-  const { limit, creates, scopes } = access
+  const { limit, creates, scopes, deprecated } = access
   const isLimited = limit !== undefined && limit !== 'token'
   return [
     'RequestId',
     ...(dialect.timesAnswers === true ? (['ResponseTime'] as const) : []),
     ...(isLimited ? LIMITS : []),
+    ...(deprecated === undefined ? [] : GOING),
     ...(creates === undefined ? [] : (['IdempotencyReplayed'] as const)),
     ...(comesBack(status, creates) ? (['RetryAfter'] as const) : []),
     ...(status === 415 ? (['AcceptEncoding'] as const) : []),
