@@ -1,9 +1,11 @@
 /** Live events over a WebSocket: subscriptions, their ends, and what is refused. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, it } from 'node:test'
+import { setImmediate as immediate } from 'node:timers/promises'
 import { fetchJson } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { bearer, tokenOf } from '../support/tokens.ts'
@@ -170,6 +172,38 @@ describe('a message', () => {
     for (let n = 0; n < 16; n++) await client.subscribes(`s${n}`)
     client.say({ type: 'subscribe', id: 'more' })
     assert.equal((await client.hears({ type: 'error', id: 'more' })).error?.code, 'RATE_LIMITED')
+  })
+})
+
+describe('a client', () => {
+  it('that goes before it is let in leaves no seat taken', async () => {
+    const hasty = { owner: 'hasty', subject: 'hasty', scopes: ['admin' as const] }
+    const { hostname, port } = new URL(platform.url)
+    for (let n = 0; n < 60; n++) {
+      // Known already, its token would be no wait.
+      const fresh = await tokenOf(platform, { ...hasty, subject: `hasty-${n}` })
+      const socket = connect(Number(port), hostname)
+      await once(socket, 'connect')
+      const lines = [
+        'GET /api/v1/ws HTTP/1.1',
+        'Host: localhost',
+        `Authorization: Bearer ${fresh}`,
+        'Connection: Upgrade',
+        'Upgrade: websocket',
+        'Sec-WebSocket-Version: 13',
+        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
+      ]
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`)
+      const goesAt = performance.now() + n * 0.05
+      while (performance.now() < goesAt) await immediate()
+      socket.resetAndDestroy()
+      await once(socket, 'close')
+    }
+    const own = bearer(await tokenOf(platform, hasty))
+    using stack = new DisposableStack()
+    for (let n = 0; n < 20; n++) {
+      await until(async () => stack.use(await SocketClient.open(platform.url, { headers: own })))
+    }
   })
 })
 

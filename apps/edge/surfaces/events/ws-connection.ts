@@ -73,12 +73,14 @@ export class Connection {
 
   close(code: number, reason: string): void {
     const { socket } = this.#options
+    if (socket.readyState !== socket.OPEN) return
     socket.close(code, reason)
     setTimeout(() => socket.terminate(), HANG_UP_AFTER_MS).unref()
   }
 
   #hear(data: Buffer, isBinary: boolean): void {
     const { socket, requestId, log } = this.#options
+    if (socket.readyState !== socket.OPEN) return
     if (isBinary) return this.close(CLOSE.notText, 'Messages are JSON text.')
     const isFlood = this.#pending >= PENDING_MAX || socket.bufferedAmount > UNREAD_BYTES_MAX
     if (isFlood) return this.close(CLOSE.slow, 'Read what is answered before you ask for more.')

@@ -51,6 +51,11 @@ export function acceptWebSockets({ feed, log, stopping, heartbeatMs }: WebSocket
     if (stopping.aborted) throw new Problem('UNAVAILABLE', 'This edge is stopping.')
     const leave = feed.seats.take(owner)
     const { socket, head } = takeUpgrade(incoming)
+    if (socket.destroyed) {
+      // It went while its credentials were looked at: nobody will say so again.
+      leave()
+      return SWITCHED
+    }
     socket.once('close', leave)
     server.handleUpgrade(incoming, socket, head, (webSocket) => {
       const connection = new Connection({ socket: webSocket, owner, requestId, feed, log })
