@@ -12,6 +12,7 @@ import { until } from '../support/until.ts'
 import { AccountsApi } from './accounts-api.ts'
 import { EventReader } from './event-reader.ts'
 import { FunctionsApi } from './functions-api.ts'
+import { GraphqlReader } from './graphql-reader.ts'
 import { SocketClient } from './socket-client.ts'
 
 const IDLE_READERS = 200
@@ -240,4 +241,22 @@ it('there are no more readers than the edge and their owner may have', async () 
   readers.shift()?.[Symbol.dispose]()
   readers.push(await until(() => open(eves, '', edge.url)))
   for (const reader of readers) reader[Symbol.dispose]()
+})
+
+it('whose key is revoked are cut off, on every transport', async () => {
+  const accounts = new AccountsApi(platform.url, (adas['authorization'] ?? '').slice(7))
+  const key = await accounts.createKey(['events:read', 'jobs:read'])
+  const headers = bearer(key.key)
+  using stream = await open(headers)
+  using socket = await SocketClient.open(platform.url, { headers })
+  await socket.subscribes('all')
+  const query = 'subscription { events { seq } }'
+  using graph = await GraphqlReader.open(platform.url, { query, variables: {} }, headers)
+  await accounts.revoke(key.id)
+  await until(() => stream.cut !== undefined && socket.closed !== undefined)
+  assert.equal(stream.cut?.data?.['reason'], 'unauthorized')
+  assert.equal((await socket.hears({ type: 'cut', id: 'all' })).reason, 'unauthorized')
+  assert.equal(socket.closed?.code, 4001)
+  assert.equal(await graph.ended, true)
+  assert.equal(graph.values.at(-1)?.errors?.[0]?.extensions?.details?.['reason'], 'unauthorized')
 })

@@ -70,7 +70,7 @@ async function say({ bus }: TestLog, payloads: Payloads, size = 10): Promise<num
   return (await bus.js.publish(subject, sealed.payload, { headers })).seq
 }
 
-const ADA = { owner: 'ada', filter: EVERYTHING }
+const ADA = { owner: 'ada', filter: EVERYTHING, stillMay: async () => true }
 
 it('is not behind an event that is still being loaded', async () => {
   await using stack = new AsyncDisposableStack()

@@ -6,7 +6,8 @@
  * 1. However many read, the log is read once for all who stand at its end, and while nobody reads it
  *    is not read at all.
  * 2. Who is cut off hears why, and can go on elsewhere from `position` without gap or repeat.
- * 3. When the process is asked to stop every subscription ends at once.
+ * 3. When the process is asked to stop every subscription ends at once; when its reader may no longer
+ *    read, with the next heartbeat.
  */
 import { Problem } from '#domain/problem.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
@@ -41,6 +42,8 @@ export interface Wanted {
   readonly filter: Filter
   /** The sequence behind which it begins; undefined: now. */
   readonly after?: number | undefined
+  /** Asked at every heartbeat. */
+  readonly stillMay: () => Promise<boolean>
   readonly onBeat?: () => void
   /** Also called when whoever reads closes it. */
   readonly onEnd?: (end: End) => void
@@ -72,7 +75,14 @@ export class Feed implements AsyncDisposable {
   }
 
   /** Throws a `Problem`: no seat, no such position, no log. */
-  async subscribe({ owner, filter, after, onBeat, onEnd }: Wanted): Promise<Subscription> {
+  async subscribe({
+    owner,
+    filter,
+    after,
+    stillMay,
+    onBeat,
+    onEnd,
+  }: Wanted): Promise<Subscription> {
     const { log, stopping } = this.#options
     if (stopping.aborted) throw new Problem('UNAVAILABLE', 'This edge is stopping.')
     const leave = this.seats.take(owner)
@@ -84,7 +94,7 @@ export class Feed implements AsyncDisposable {
       if (tail.isOver) throw new Problem('UNAVAILABLE', 'The log is out of reach.')
       const mine = this.#ticks[this.#subscribed++ % TICKS]
       const subscription = new Subscription({
-        ...{ owner, filter, tail, pages: this.#pages, log, onBeat },
+        ...{ owner, filter, tail, pages: this.#pages, log, onBeat, stillMay },
         after: after ?? tail.position,
         onEnd: (subscription, end) => {
           leave()
@@ -142,6 +152,7 @@ export class Feed implements AsyncDisposable {
     this.#tick = (this.#tick + 1) % TICKS
     for (const subscription of [...(this.#ticks[this.#tick] ?? [])]) {
       subscription.requirePace(patienceMs)
+      subscription.requireLeave()
       if (subscription.end === undefined) subscription.onBeat?.()
     }
     if (this.#tick > 0) return

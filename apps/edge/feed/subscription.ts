@@ -27,9 +27,10 @@ const PAGE = 250
 
 /**
  * Why no more comes. `closed`: whoever read is done. `slow`: it did not keep up. `stopping`: this
- * edge stops. `log_lost`: nobody can vouch for what follows.
+ * edge stops. `log_lost`: nobody can vouch for what follows. `unauthorized`: its credentials have
+ * ended, or no longer give this.
  */
-export type End = 'closed' | 'slow' | 'stopping' | 'log_lost'
+export type End = 'closed' | 'slow' | 'stopping' | 'log_lost' | 'unauthorized'
 
 export interface HandedEvent {
   readonly seq: number
@@ -46,6 +47,7 @@ export interface SubscriptionOptions {
   readonly tail: Tail
   readonly pages: LogPages
   readonly log: Log
+  readonly stillMay: () => Promise<boolean>
   /** Called at every heartbeat. */
   readonly onBeat?: (() => void) | undefined
   readonly onEnd: (subscription: Subscription, end: End) => void
@@ -150,6 +152,20 @@ export class Subscription implements TailReader, AsyncIterable<HandedEvent> {
   /** Cuts it off if nobody has asked for more for so long. */
   requirePace(withinMs: number): void {
     if (!this.#isAsked && performance.now() - this.#askedAtMs > withinMs) this.finish('slow')
+  }
+
+  /** Cuts it off if its reader may no longer read. */
+  requireLeave(): void {
+    const { stillMay, log } = this.#options
+    stillMay().then(
+      (may) => {
+        if (!may) this.finish('unauthorized')
+      },
+      (error: unknown) => {
+        log.error('credentials_not_checked', { error })
+        this.finish('unauthorized')
+      },
+    )
   }
 
   close(): void {

@@ -51,6 +51,8 @@ export interface Exchange {
   readonly whenGone: (callback: () => void) => void
   /** What the request creates; with an Idempotency-Key, once. */
   readonly effect: Effect
+  /** Whether these credentials still give what they gave, for an answer that goes on for long. */
+  readonly stillMay: (scopes?: RouteAccess['scopes']) => Promise<boolean>
   /** Aborts when the process has been asked to stop. */
   readonly stopping: AbortSignal
 }
@@ -180,6 +182,8 @@ export class Router {
           else outgoing.once('close', callback)
         },
         effect: NEW_EFFECT,
+        stillMay: (scopes = access.scopes) =>
+          stillMay(guard, { ...access, scopes }, incoming, principal),
         stopping,
       }
       const { creates } = access
@@ -209,6 +213,22 @@ export class Router {
     if (incoming.method === 'HEAD' && body instanceof ReadableStream) await body.cancel()
     const more = { ...always, ...limits, ...timing }
     return respond(answer, requestId, dialect.contentType, incoming, more)
+  }
+}
+
+/** Counts against no limit. While nobody can tell, what was granted lasts. */
+async function stillMay(
+  guard: Guard,
+  { scopes, closed }: RouteAccess,
+  incoming: IncomingMessage,
+  { owner }: Principal,
+): Promise<boolean> {
+  try {
+    const verdict = await guard({ scopes, ...(closed && { closed }) }, incoming)
+    return 'principal' in verdict && verdict.principal.owner === owner
+  } catch (error) {
+    if (error instanceof Problem && error.code === 'UNAVAILABLE') return true
+    throw error
   }
 }
 

@@ -32,7 +32,7 @@ export interface Followed {
 }
 
 export async function streamEvents(
-  { incoming, principal: { owner } }: Exchange,
+  { incoming, principal: { owner }, stillMay }: Exchange,
   feed: Feed,
   { filter, after }: Followed,
 ): Promise<Answer> {
@@ -43,6 +43,7 @@ export async function streamEvents(
 
   const subscription: Subscription = await feed.subscribe({
     ...{ owner, filter, after },
+    stillMay: () => stillMay(),
     onBeat: () => {
       // Who has not read the one before gets no other.
       if (!subscription.isIdle || (controller?.desiredSize ?? -1) < 0) return

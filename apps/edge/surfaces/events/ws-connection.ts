@@ -22,6 +22,7 @@ export const CLOSE = {
   stopping: 1001,
   notText: 1003,
   tooManyErrors: 1008,
+  unauthorized: 4001,
   slow: 4008,
 } as const
 
@@ -35,6 +36,7 @@ const HANG_UP_AFTER_MS = 2_000
 export interface ConnectionOptions {
   readonly socket: WebSocket
   readonly owner: string
+  readonly stillMay: () => Promise<boolean>
   readonly requestId: string
   readonly feed: Feed
   readonly log: Log
@@ -69,6 +71,27 @@ export class Connection {
     if (!this.#isAlive) return socket.terminate()
     this.#isAlive = false
     socket.ping()
+    this.#requireLeave()
+  }
+
+  #requireLeave(): void {
+    const { stillMay, log, requestId } = this.#options
+    stillMay().then(
+      (may) => {
+        if (!may) this.#turnOut()
+      },
+      (error: unknown) => {
+        log.error('credentials_not_checked', { requestId, error })
+        this.#turnOut()
+      },
+    )
+  }
+
+  /** What its subscriptions were is told by them. */
+  #turnOut(): void {
+    for (const subscription of [...this.#subscriptions.values()])
+      subscription.finish('unauthorized')
+    this.close(CLOSE.unauthorized, 'These credentials no longer give this.')
   }
 
   close(code: number, reason: string): void {
@@ -120,7 +143,7 @@ export class Connection {
   }
 
   async #subscribe(said: Extract<Said, { type: 'subscribe' }>): Promise<void> {
-    const { feed, owner, socket } = this.#options
+    const { feed, owner, stillMay, socket } = this.#options
     const { id, since: after } = said
     if (this.#subscriptions.has(id)) {
       throw new Problem('CONFLICT', 'There is a subscription with this id.', { field: 'id' })
@@ -130,7 +153,7 @@ export class Connection {
       throw new Problem('RATE_LIMITED', message, { max_subscriptions: SUBSCRIPTIONS_MAX })
     }
     const subscription: Subscription = await feed.subscribe({
-      ...{ owner, after, filter: filterOf(givenBy(said)) },
+      ...{ owner, stillMay, after, filter: filterOf(givenBy(said)) },
       onBeat: () => this.#beat(id, subscription),
       onEnd: (end) => this.#ended(id, end),
     })
@@ -172,6 +195,7 @@ export class Connection {
     this.#told.delete(id)
     if (end === 'closed') return this.#say({ type: 'unsubscribed', id, position })
     this.#say({ type: 'cut', id, reason: end, position })
+    if (end === 'unauthorized') this.#turnOut()
     if (end === 'slow') this.close(CLOSE.slow, 'Events were not read in time.')
   }
 

@@ -46,7 +46,7 @@ export function acceptWebSockets({ feed, log, stopping, heartbeatMs }: WebSocket
   }
   stopping.addEventListener('abort', stop, { once: true })
 
-  return ({ incoming, principal: { owner }, requestId }) => {
+  return ({ incoming, principal: { owner }, requestId, stillMay }) => {
     requireHandshake(incoming)
     if (stopping.aborted) throw new Problem('UNAVAILABLE', 'This edge is stopping.')
     const leave = feed.seats.take(owner)
@@ -58,7 +58,9 @@ export function acceptWebSockets({ feed, log, stopping, heartbeatMs }: WebSocket
     }
     socket.once('close', leave)
     server.handleUpgrade(incoming, socket, head, (webSocket) => {
-      const connection = new Connection({ socket: webSocket, owner, requestId, feed, log })
+      const connection = new Connection({
+        ...{ socket: webSocket, owner, stillMay, requestId, feed, log },
+      })
       connections.add(connection)
       webSocket.once('close', () => connections.delete(connection))
     })

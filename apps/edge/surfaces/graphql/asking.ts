@@ -18,13 +18,16 @@ import type { Filter } from '../../feed/filter.ts'
 import type { Subscription } from '../../feed/subscription.ts'
 import type { Queries } from '../../queries.ts'
 
+/** For as long as the caller may read what `route` shows. */
+type Follow = (route: RouteName, filter: Filter, after?: number) => Promise<Subscription>
+
 export interface AskingOptions {
   readonly principal: Principal
   readonly requestId: string
   readonly queries: Queries
   readonly log: Log
   /** Ends when the caller has gone. */
-  readonly follow: (filter: Filter, after?: number) => Promise<Subscription>
+  readonly follow: Follow
 }
 
 export class Asking {
@@ -44,8 +47,8 @@ export class Asking {
   }
 
   /** The caller's own events. */
-  follow(filter: Filter, after?: number): Promise<Subscription> {
-    return this.#options.follow(filter, after)
+  follow(route: RouteName, filter: Filter, after?: number): Promise<Subscription> {
+    return this.#options.follow(route, filter, after)
   }
 
   async ask<T>(query: (db: Db, owner: string) => Promise<T>): Promise<T> {

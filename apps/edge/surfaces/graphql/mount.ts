@@ -12,6 +12,7 @@ import { Problem } from '#domain/problem.ts'
 import type { Json } from '#events/json.ts'
 import type { Feed } from '../../feed/feed.ts'
 import type { Filter } from '../../feed/filter.ts'
+import { ROUTES, type RouteName } from '../../access/routes.ts'
 import { readJson } from '../../http/body.ts'
 import { Router, type Answer, type Exchange, type RouterOptions } from '../../http/exchange.ts'
 import type { Queries } from '../../queries.ts'
@@ -74,10 +75,11 @@ export function mountGraphql(
 }
 
 /** What the caller follows ends with the exchange, however that ends. */
-function following({ principal: { owner }, incoming, whenGone }: Exchange, feed: Feed) {
-  return async (filter: Filter, after?: number) => {
+function following({ principal: { owner }, incoming, stillMay, whenGone }: Exchange, feed: Feed) {
+  return async (route: RouteName, filter: Filter, after?: number) => {
     const subscription = await feed.subscribe({
       ...{ owner, filter, after },
+      stillMay: () => stillMay(ROUTES[route].scopes),
       onEnd: (end) => {
         if (end !== 'closed') setTimeout(() => incoming.socket.destroy(), HANG_UP_AFTER_MS).unref()
       },

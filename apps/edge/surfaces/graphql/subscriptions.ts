@@ -39,7 +39,11 @@ export const subscriptionFields = {
           Object.entries(wanted),
         )
         const filter = filterOf((name) => (given.get(name) ?? []).map(String))
-        const subscription = await asking.follow(filter, last_event_id ?? undefined)
+        const subscription = await asking.follow(
+          'GET /api/v1/events',
+          filter,
+          last_event_id ?? undefined,
+        )
         const events = subscription[Symbol.asyncIterator]()
         return live(asking, subscription, async () => {
           const { value } = await events.next()
@@ -50,7 +54,7 @@ export const subscriptionFields = {
 
     job: {
       subscribe: as('GET /jobs/:id', async (_: unknown, { id }: { id: number }, asking) => {
-        const subscription = await asking.follow({ jobIds: new Set([id]) })
+        const subscription = await asking.follow('GET /jobs/:id', { jobIds: new Set([id]) })
         return live(asking, subscription, statesOf(id, subscription, asking))
       }),
     },
