@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { pageOfKeys } from '#projections/api-keys.ts'
 import { pageOfUsers } from '#projections/users.ts'
 import { keyCreated, keyRevoked, keyUsed, later, userDeleted, userSaid } from './happenings.ts'
-import { AT, OWNER, openWorld, startProcess, type Said, type World } from './fixture.ts'
+import { AT, OWNER, openWorld, rebuild, type Said, type World } from './fixture.ts'
 
 const ALL = { page: 1, perPage: 100 }
 
@@ -77,13 +77,7 @@ for (const size of [1, 4, HAPPENED.length]) {
 
     await world.db.deleteFrom('users').where('username', '=', 'ada').execute()
     await world.db.updateTable('api_keys').set({ revoked_at: AT, name: 'wrong' }).execute()
-    await using rebuilding = startProcess(
-      'apps/projector/rebuild.ts',
-      world.nats.url,
-      world.database.url,
-    )
-    await rebuilding.logged('rebuilt')
-    await rebuilding.logged('stopped')
+    await rebuild(world)
     assert.deepEqual(await rows(world), before)
   })
 }
@@ -98,13 +92,7 @@ test('a rebuild keeps the last use that the log has let go of', async () => {
   }
   const before = await rows(world)
   await world.bus.jsm.streams.deleteMessage('EVENTS', 2)
-  await using rebuilding = startProcess(
-    'apps/projector/rebuild.ts',
-    world.nats.url,
-    world.database.url,
-  )
-  await rebuilding.logged('rebuilt')
-  await rebuilding.logged('stopped')
+  await rebuild(world)
   assert.deepEqual(await rows(world), before)
 })
 

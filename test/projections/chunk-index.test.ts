@@ -7,7 +7,7 @@ import { chunkMessageId, type AnalysisKind } from '#events/analyses.ts'
 import { subjects } from '#events/subjects.ts'
 import { isOutOfTime, nominate, sortInChunks } from '#projections/chunk-index.ts'
 import { sealedFingerprint } from '../../apps/handler/fingerprints.ts'
-import { openWorld, OWNER, said, startProcess, type Said, type World } from './fixture.ts'
+import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
 import { again, later } from './happenings.ts'
 
 const printOf = (content: string) => fingerprintOf(tokenize(content).texts)!
@@ -156,12 +156,6 @@ test('a rebuild makes the same of it, and keeps what the log has let go of', asy
   await world.bus.jsm.streams.deleteMessage('EVENTS', 2)
   const before = await rows(world)
   await world.db.deleteFrom('chunk_index').where('document_id', '<>', 'e').execute()
-  await using rebuilding = startProcess(
-    'apps/projector/rebuild.ts',
-    world.nats.url,
-    world.database.url,
-  )
-  await rebuilding.logged('rebuilt')
-  await rebuilding.logged('stopped')
+  await rebuild(world)
   assert.deepEqual(await rows(world), before)
 })

@@ -186,3 +186,11 @@ export function startProcess(
     [Symbol.asyncDispose]: async () => void (await kill('SIGKILL')),
   }
 }
+
+/** Makes all read models anew; resolves with what the process then told. */
+export async function rebuild({ nats, database }: World): Promise<Record<string, unknown>> {
+  await using running = startProcess('apps/projector/rebuild.ts', nats.url, database.url)
+  const result = await running.logged('rebuilt')
+  await running.logged('stopped')
+  return result
+}

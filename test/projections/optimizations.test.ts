@@ -11,7 +11,7 @@ import { subjects } from '#events/subjects.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
-import { openWorld, OWNER, said, startProcess, type Said, type World } from './fixture.ts'
+import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
 import { later } from './happenings.ts'
 
 type Found = readonly [chunk: string, hash: string, ...types: Optimization['type'][]]
@@ -174,13 +174,7 @@ test('the newest report of a document is kept, in one batch as in many, and rebu
     const newest = [[3, 'a3'], [2, 'a2'], [4, 'a4'], undefined]
     assert.deepEqual(await reports(), newest)
     await world.db.deleteFrom('document_reports').execute()
-    await using rebuilding = startProcess(
-      'apps/projector/rebuild.ts',
-      world.nats.url,
-      world.database.url,
-    )
-    await rebuilding.logged('rebuilt')
-    await rebuilding.logged('stopped')
+    await rebuild(world)
     assert.deepEqual(await reports(), newest)
   }
 })
@@ -212,12 +206,6 @@ test('a rebuild makes the same of them, and keeps what the log has let go of', a
   const before = await rows(world)
   await world.db.deleteFrom('settlements').execute()
   await world.db.deleteFrom('optimizations').where('id', '<>', old).execute()
-  await using rebuilding = startProcess(
-    'apps/projector/rebuild.ts',
-    world.nats.url,
-    world.database.url,
-  )
-  await rebuilding.logged('rebuilt')
-  await rebuilding.logged('stopped')
+  await rebuild(world)
   assert.deepEqual(await rows(world), before)
 })

@@ -14,9 +14,8 @@ import {
   started,
   succeeded,
 } from './happenings.ts'
-import { openWorld, startProcess, type Said, type World } from './fixture.ts'
+import { openWorld, rebuild, startProcess, type Said, type World } from './fixture.ts'
 
-const REBUILD = 'apps/projector/rebuild.ts'
 const TABLES = [
   'functions',
   'function_versions',
@@ -41,13 +40,6 @@ async function allRows(world: World): Promise<Record<string, readonly string[]>>
     tables[table] = rows.map(({ row }) => row).toSorted()
   }
   return tables
-}
-
-async function rebuilt(world: World): Promise<Record<string, unknown>> {
-  await using running = startProcess(REBUILD, world.nats.url, world.database.url)
-  const result = await running.logged('rebuilt')
-  await running.logged('stopped')
-  return result
 }
 
 /** Deterministic chance, so that a failure can be run again. */
@@ -116,7 +108,7 @@ test('a rebuild gives the same rows, whatever the order and however often ends w
     await world.db.updateTable('function_metrics').set({ failed: 1_000 }).execute()
     await world.db.deleteFrom('functions').execute()
     await world.db.deleteFrom('function_versions').where('version', '=', 1).execute()
-    await rebuilt(world)
+    await rebuild(world)
     assert.deepEqual(await allRows(world), before, `seed ${seed}`)
   }
 })
@@ -127,7 +119,7 @@ test('a rebuild beside a running projector loses nothing and the projector goes 
   await world.say([defined(1), ...Array.from({ length: 3_000 }, (_, job) => succeeded(job))])
   const more = Array.from({ length: 3_000 }, (_, job) => succeeded(3_000 + job))
   const saying = world.say(more)
-  await rebuilt(world)
+  await rebuild(world)
   await saying
   await world.say([run(9_000)])
   await world.projected()
@@ -155,7 +147,7 @@ test('pending jobs come back from the commands', async () => {
   }
   const before = await allRows(world)
   await world.db.deleteFrom('jobs').execute()
-  await rebuilt(world)
+  await rebuild(world)
   assert.deepEqual(await allRows(world), before)
 })
 
@@ -184,7 +176,7 @@ test('what the log no longer holds whole days of is kept, and the rest is made a
     for (const seq of [2, 3]) await world.bus.jsm.streams.deleteMessage('EVENTS', seq)
   }
   const before = await allRows(world)
-  const { covered_from } = await rebuilt(world)
+  const { covered_from } = await rebuild(world)
   assert.equal(typeof covered_from, 'string')
   assert.deepEqual(await allRows(world), before)
 })
@@ -204,7 +196,7 @@ test('a checkpoint of another log is put right by a rebuild', async () => {
     await using running = world.project()
     await assert.rejects(running.ended, { code: 'CHECKPOINT_NOT_ON_STREAM' })
   }
-  await rebuilt(world)
+  await rebuild(world)
   await using running = world.project()
   assert.ok(running)
   await world.say([succeeded(2)])
@@ -214,7 +206,12 @@ test('a checkpoint of another log is put right by a rebuild', async () => {
 
 test('an unknown model is refused by name', async () => {
   await using world = await openWorld()
-  await using running = startProcess(REBUILD, world.nats.url, world.database.url, ['cakes'])
+  await using running = startProcess(
+    'apps/projector/rebuild.ts',
+    world.nats.url,
+    world.database.url,
+    ['cakes'],
+  )
   const { error } = (await running.logged('failed')) as { error: { message: string } }
   assert.match(error.message, /cakes.*function-metrics/)
 })
