@@ -2,8 +2,9 @@
  * Read model: what analyses suggest. What became of a suggestion is in the model beside it
  * (`settlements.ts`); without a word there, it is pending.
  *
- * Applies `analysis.completed`. The newest analysis of a chunk counts: suggestions for a content that
- * it has no more are gone, and one that is found again is written anew.
+ * Applies `analysis.completed`. The newest analysis of a chunk counts, that of its document if it
+ * has one: suggestions for a content that it has no more are gone, and one that is found again is
+ * written anew.
  */
 import { sql } from 'kysely'
 import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
@@ -43,6 +44,7 @@ export type OptimizationRow = Readonly<Pick<OptimizationTable, (typeof TOLD)[num
 
 interface SeenChunk {
   readonly owner: string
+  readonly place: string
   readonly chunk_id: string
   content_hash: string
   /** It had another content in between: nothing from before the batch is left. */
@@ -66,13 +68,18 @@ export function applyToOptimizations(
 ): void {
   for (const { content_hash, metrics, optimizations } of analysed) {
     const { chunk_id, overall_score } = metrics
-    const key = `${owner}\n${chunk_id}`
+    const place = placeOf({ kind, name })
+    const key = JSON.stringify([owner, place, chunk_id])
     let seen = chunks.get(key)
     if (seen === undefined) {
-      seen = { owner, chunk_id, content_hash, changed: false, found: new Set() }
+      seen = { owner, place, chunk_id, content_hash, changed: false, found: new Set() }
       chunks.set(key, seen)
     } else if (seen.content_hash !== content_hash) {
-      for (const id of seen.found) found.delete(id)
+      for (const id of seen.found) {
+        const row = found.get(id)
+        // The same content may stand in another document as well.
+        if (row !== undefined && placeOf(row) === place) found.delete(id)
+      }
       seen.found.clear()
       Object.assign(seen, { content_hash, changed: true })
     }
@@ -89,6 +96,10 @@ export function applyToOptimizations(
   }
 }
 
+/** Ids of chunks are often counted anew in each document, so a chunk is known within its own. */
+const placeOf = ({ kind, name }: Pick<OptimizationTable, 'kind' | 'name'>) =>
+  kind === 'document' ? name : ''
+
 export function searchedText({
   chunk_id,
   finding: { title, description, suggested_action },
@@ -102,17 +113,20 @@ export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
     name: 'replaced',
     values: [
       column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.place)),
       column(rows.map((row) => row.chunk_id)),
       column(rows.map((row) => (row.changed ? null : row.content_hash))),
       // Written anew by the part beside this one, and no row can be both.
       column([...found.keys()]),
     ],
     sql: ($) => `
-      delete from optimizations o using ${MOVED},
-        unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[]) r(owner, chunk_id, content_hash)
+      delete from optimizations o using ${MOVED}, unnest(
+        ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[])
+        r(owner, place, chunk_id, content_hash)
       where o.owner = r.owner and o.chunk_id = r.chunk_id
+        and case o.kind when 'document' then o.name else '' end = r.place
         and o.content_hash is distinct from r.content_hash
-        and o.id <> all (${$(4)}::text[])`,
+        and o.id <> all (${$(5)}::text[])`,
   }
 }
 

@@ -75,6 +75,29 @@ async function rows(world: World): Promise<string[]> {
   )
 }
 
+test('a chunk of the same id in another document is another chunk', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  const within = (step: number, name: string, hash: string): Said => {
+    const { subject, message } = analysed(step, ['chunk-1', hash, 'size'])
+    return { subject, message: { ...message, data: { ...(message.data as object), name } } }
+  }
+  await world.say([within(1, 'd', '1'), within(2, 'e', '2')])
+  await world.projected()
+  await world.say([within(3, 'e', '3')])
+  await world.projected()
+  const order = { page: 1, perPage: 100, sortBy: 'created_at', order: 'asc' } as const
+  const { rows: found } = await pageOfOptimizations(world.db, OWNER, {}, order)
+  assert.deepEqual(
+    found.map(({ id, name }) => [id, name]),
+    [
+      [idOf('chunk-1', '1', 'size'), 'd'],
+      [idOf('chunk-1', '3', 'size'), 'e'],
+    ],
+  )
+})
+
 test('the newest analysis of a chunk counts, in one batch as in many', async () => {
   for (const size of [1, 2, 3, HAPPENED.length]) {
     await using world = await openWorld()

@@ -138,7 +138,7 @@ function oneOf<Value extends string>(
 function score({ query }: Query, name: string): number | undefined {
   const text = query(name)
   if (text === undefined) return undefined
-  if (!/^-?\d{0,9}\.?\d{0,20}$/.test(text) || !/\d/.test(text)) {
+  if (!/^-?\d{0,9}\.?\d{0,20}(?:[eE][+-]?\d{1,3})?$/.test(text) || !/\d/.test(text)) {
     throw refused(name, 'type', 'must be a number')
   }
   const value = Number(text)
