@@ -273,6 +273,17 @@ it('holds to its limits before it does anything', async () => {
   assert.equal((await ada.error(400, bomb)).extensions?.details?.['limit'], 'fields')
 })
 
+it('gives no answer that names the same large values again and again', async () => {
+  const id = await adasRest.register({ code: 'def handler(event): return "x" * 250000' })
+  for (let n = 0; n < 8; n++) await adasRest.call(id)
+  const asked = (names: string) => `{ jobs(function_id: ${id}) { jobs { ${names} } } }`
+  const names = Array.from({ length: 25 }, (_, n) => `r${n}: result`)
+  const { status, body } = await ada.ask(asked(names.join(' ')))
+  assert.equal(status, 400)
+  assert.deepEqual(body.errors?.[0]?.extensions?.details, { limit: 'bytes', max: 32 * 1024 ** 2 })
+  assert.equal((await ada.ask(asked(names.slice(0, 10).join(' ')))).status, 200)
+})
+
 it('explains itself to whoever introspects', async () => {
   const { getIntrospectionQuery, buildClientSchema } = await import('graphql')
   const schema = buildClientSchema(await ada.data(getIntrospectionQuery()))

@@ -4,10 +4,12 @@
  *
  * Invariants:
  * 1. A document is measured (`limits.ts`) before it is validated or run, and run for a bounded time.
- * 2. No page of any server is served from here, nor anything fetched from elsewhere.
+ * 2. An answer is measured (`size.ts`) before it is written down.
+ * 3. No page of any server is served from here, nor anything fetched from elsewhere.
  */
 import { readFileSync } from 'node:fs'
 import {
+  GraphQLError,
   parse,
   type DocumentNode,
   type GraphQLSchema,
@@ -27,6 +29,7 @@ import { functionFields } from './functions.ts'
 import { jobFields } from './jobs.ts'
 import { beyondLimits, LIMITS } from './limits.ts'
 import { optimizationFields } from './optimizations.ts'
+import { ANSWER_BYTES_MAX, isLargerThan } from './size.ts'
 import { subscriptionFields } from './subscriptions.ts'
 import { JsonValue, SafeInt } from './scalars.ts'
 
@@ -48,7 +51,7 @@ export function buildSchema() {
 export function createServer(log: Log) {
   return createYoga<AskingContext>({
     schema: buildSchema(),
-    plugins: [within(LIMITS), tellStale, useExecutionCancellation()],
+    plugins: [within(LIMITS), finish, useExecutionCancellation()],
     ...{ landingPage: false, graphiql: false, multipart: false, batching: false, cors: false },
     // Documents are small, and there may be as many as there are callers.
     parserAndValidationCache: false,
@@ -81,12 +84,24 @@ function within({ tokens: maxTokens }: typeof LIMITS): Plugin<AskingContext> {
 const variablesIn = (context: object) =>
   'params' in context ? (context as YogaInitialContext).params.variables : undefined
 
-const tellStale: Plugin<AskingContext> = {
+const finish: Plugin<AskingContext> = {
   onExecute: ({ args: { contextValue } }) => ({
     onExecuteDone: ({ result, setResult }) => {
       const { asking } = contextValue
-      if (!asking.stale || Symbol.asyncIterator in result) return
+      if (Symbol.asyncIterator in result) return
+      if (isLargerThan(ANSWER_BYTES_MAX, result.data)) return setResult({ errors: [tooLarge()] })
+      if (!asking.stale) return
       setResult({ ...result, extensions: { ...result.extensions, stale: true } })
     },
   }),
+}
+
+function tooLarge(): GraphQLError {
+  const max = ANSWER_BYTES_MAX
+  return new GraphQLError(`The answer is larger than ${max} bytes: ask for less at once.`, {
+    extensions: {
+      ...{ code: 'INVALID_REQUEST', details: { limit: 'bytes', max } },
+      http: { status: 400 },
+    },
+  })
 }
