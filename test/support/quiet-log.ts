@@ -2,5 +2,6 @@
 import { createLog, type Log } from '#runtime/log.ts'
 
 export function quietLog(name: string): Log {
-  return createLog({ process: name, level: 'error' })
+  const log = createLog({ process: name, level: 'error' })
+  return { ...log, announce: log.debug }
 }
