@@ -39,7 +39,13 @@ export function sealedFingerprint(
 
 function hashesIn(hashes: Int32Array): string {
   const bytes = Buffer.allocUnsafe(HASH_BYTES * hashes.length)
-  hashes.forEach((hash, i) => bytes.writeUIntLE(hash, HASH_BYTES * i, HASH_BYTES))
+  // Byte by byte: what `writeUIntLE` checks of each would take most of the time of a fingerprint.
+  for (let i = 0, at = 0; i < hashes.length; i++) {
+    const hash = hashes[i] as number
+    bytes[at++] = hash
+    bytes[at++] = hash >>> 8
+    bytes[at++] = hash >>> 16
+  }
   return bytes.toString('base64')
 }
 

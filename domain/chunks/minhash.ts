@@ -43,13 +43,15 @@ function borrowed(least: Uint32Array, bin: number): number {
 }
 
 export function bandsOf(signature: Uint32Array): Int32Array {
-  return Int32Array.from({ length: BANDS }, (_, band) => {
+  const bands = new Int32Array(BANDS)
+  for (let band = 0; band < BANDS; band++) {
     let hash = Math.imul(band + 1, 0x85ebca6b)
     for (let row = 0; row < ROWS; row++) {
       hash = mixed(hash ^ (signature[band * ROWS + row] as number))
     }
-    return hash
-  })
+    bands[band] = hash
+  }
+  return bands
 }
 
 /** The finalizer of MurmurHash3. */

@@ -31,6 +31,8 @@ export function cleanliness(text: string, tokens: Tokens): number {
   let blank = 0
   let written = 0
   let digits = 0
+  let run = 0
+  let longestRun = 0
   for (let at = 0; at < text.length;) {
     const codePoint = text.codePointAt(at) as number
     const kind = kindOf(codePoint)
@@ -38,6 +40,8 @@ export function cleanliness(text: string, tokens: Tokens): number {
     if (kind === BAD) broken++
     else if (kind === SPACE || kind === NEWLINE) blank++
     else if (kind >= MARK) written++
+    run = kind === SPACE || kind === NEWLINE ? 0 : run + 1
+    longestRun = Math.max(longestRun, run)
     if (kind === DIGIT) digits++
     at += unitsOf(codePoint)
   }
@@ -52,7 +56,7 @@ export function cleanliness(text: string, tokens: Tokens): number {
     1 - ramp(matched(text, ADDRESS).length / characters, 0.2, 0.8),
     1 - ramp(blank / characters, 0.3, 0.7),
     1 - ramp(matched(text, MARKUP).count / words, 0.1, 0.5),
-    1 - ramp(overlong(text, tokens) / characters, 0.1, 0.5),
+    1 - ramp((longestRun > LONG_TOKEN ? overlong(text, tokens) : 0) / characters, 0.1, 0.5),
     1 - ramp(boilerplate(text) / characters, 0.15, 0.8),
   )
 }

@@ -56,22 +56,21 @@ export function richnessScore(tokens: Tokens, ids: Int32Array): number {
   return Math.min(richness, plateau(spacedCharacters / spacedWords, [1.5, 3, 10, 18]))
 }
 
-/** The mean share of different tokens in each window of 50; one pass. */
+/**
+ * The mean share of different tokens in each window of 50; one pass. Each occurrence counts in the
+ * windows that hold it and none of the same token before it.
+ */
 function movingTypeTokenRatio(ids: Int32Array): number {
   if (ids.length === 0) return 0
-  const seen = new Map<number, number>()
+  const before = new Map<number, number>()
   const size = Math.min(WINDOW, ids.length)
+  const lastStart = ids.length - size
   let sum = 0
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i] as number
-    seen.set(id, (seen.get(id) ?? 0) + 1)
-    if (i >= size) {
-      const gone = ids[i - size] as number
-      const left = (seen.get(gone) ?? 1) - 1
-      if (left === 0) seen.delete(gone)
-      else seen.set(gone, left)
-    }
-    if (i >= size - 1) sum += seen.size / size
+  for (let at = 0; at < ids.length; at++) {
+    const id = ids[at] as number
+    const first = Math.max((before.get(id) ?? -1) + 1, at - size + 1)
+    sum += Math.max(0, Math.min(at, lastStart) - first + 1)
+    before.set(id, at)
   }
-  return sum / (ids.length - size + 1)
+  return sum / size / (lastStart + 1)
 }

@@ -178,12 +178,14 @@ export class Vocabulary {
   }
 
   idsOf({ texts }: Tokens): Int32Array {
+    const known = this.#ids
     const ids = new Int32Array(texts.length)
-    texts.forEach((text, i) => {
-      let id = this.#ids.get(text)
-      if (id === undefined) this.#ids.set(text, (id = this.#ids.size))
+    for (let i = 0; i < ids.length; i++) {
+      const text = texts[i] as string
+      let id = known.get(text)
+      if (id === undefined) known.set(text, (id = known.size))
       ids[i] = id
-    })
+    }
     return ids
   }
 }
