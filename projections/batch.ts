@@ -32,6 +32,7 @@ import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
 import {
   applyToOptimizations,
   noOptimizationChanges,
+  removeLeft,
   removeReplaced,
   upsertOptimizations,
 } from './optimizations.ts'
@@ -121,6 +122,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(keys.made.size > 0 ? [insertKeys(keys)] : []),
     ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
     ...(optimizations.chunks.size > 0 ? [removeReplaced(optimizations)] : []),
+    ...(optimizations.documents.size > 0 ? [removeLeft(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
     ...(corpus.documents.size > 0 ? [removeDocuments(corpus)] : []),
     ...(corpus.loners.size > 0 ? [removeLoners(corpus)] : []),

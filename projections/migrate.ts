@@ -19,6 +19,7 @@ import * as sessionTimeouts from './migrations/0008-session-timeouts.ts'
 import * as searchedOptimizations from './migrations/0010-searched-optimizations.ts'
 import * as documentReports from './migrations/0011-document-reports.ts'
 import * as chunkIndex from './migrations/0012-chunk-index.ts'
+import * as suggestionsOfDocuments from './migrations/0013-suggestions-of-documents.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -33,6 +34,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0010-searched-optimizations': searchedOptimizations,
   '0011-document-reports': documentReports,
   '0012-chunk-index': chunkIndex,
+  '0013-suggestions-of-documents': suggestionsOfDocuments,
 }
 
 export class MigrationError extends Error {

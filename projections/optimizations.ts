@@ -3,8 +3,8 @@
  * (`settlements.ts`); without a word there, it is pending.
  *
  * Applies `analysis.completed`. The newest analysis of a chunk counts, that of its document if it
- * has one: suggestions for a content that it has no more are gone, and one that is found again is
- * written anew.
+ * has one: suggestions for a content that it has no more are gone, as are those for a chunk that its
+ * document has no more, and one that is found again is written anew.
  */
 import { sql } from 'kysely'
 import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
@@ -52,35 +52,57 @@ interface SeenChunk {
   readonly found: Set<string>
 }
 
+interface SeenDocument {
+  readonly owner: string
+  readonly name: string
+  /** Keys of its chunks. */
+  readonly chunks: ReadonlySet<string>
+}
+
 export interface OptimizationChanges {
   readonly chunks: Map<string, SeenChunk>
+  readonly documents: Map<string, SeenDocument>
   readonly found: Map<string, OptimizationTable>
 }
 
 export const noOptimizationChanges = (): OptimizationChanges => ({
   chunks: new Map(),
+  documents: new Map(),
   found: new Map(),
 })
 
 export function applyToOptimizations(
-  { chunks, found }: OptimizationChanges,
+  { chunks, documents, found }: OptimizationChanges,
   { data: { owner, kind, name, chunks: analysed } }: AnalysisCompleted,
 ): void {
+  const place = placeOf({ kind, name })
+  const keyOf = (chunk_id: string) => JSON.stringify([owner, place, chunk_id])
+  const forget = ({ found: ids }: SeenChunk) => {
+    for (const id of ids) {
+      const row = found.get(id)
+      // The same content may stand in another document as well.
+      if (row !== undefined && placeOf(row) === place) found.delete(id)
+    }
+    ids.clear()
+  }
+  if (kind === 'document') {
+    const document = JSON.stringify([owner, name])
+    const now = new Set(analysed.map(({ metrics }) => keyOf(metrics.chunk_id)))
+    for (const key of documents.get(document)?.chunks ?? []) {
+      const left = now.has(key) ? undefined : chunks.get(key)
+      if (left !== undefined && chunks.delete(key)) forget(left)
+    }
+    documents.set(document, { owner, name, chunks: now })
+  }
   for (const { content_hash, metrics, optimizations } of analysed) {
     const { chunk_id, overall_score } = metrics
-    const place = placeOf({ kind, name })
-    const key = JSON.stringify([owner, place, chunk_id])
+    const key = keyOf(chunk_id)
     let seen = chunks.get(key)
     if (seen === undefined) {
       seen = { owner, place, chunk_id, content_hash, changed: false, found: new Set() }
       chunks.set(key, seen)
     } else if (seen.content_hash !== content_hash) {
-      for (const id of seen.found) {
-        const row = found.get(id)
-        // The same content may stand in another document as well.
-        if (row !== undefined && placeOf(row) === place) found.delete(id)
-      }
-      seen.found.clear()
+      forget(seen)
       Object.assign(seen, { content_hash, changed: true })
     }
     for (const { id, created_at, status, ...finding } of optimizations) {
@@ -127,6 +149,32 @@ export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
         and case o.kind when 'document' then o.name else '' end = r.place
         and o.content_hash is distinct from r.content_hash
         and o.id <> all (${$(5)}::text[])`,
+  }
+}
+
+/** Of the chunks that a document has no more. */
+export function removeLeft({ chunks, documents, found }: OptimizationChanges): Part {
+  const whole = [...documents.values()]
+  const rows = [...chunks.values()]
+  return {
+    name: 'departed',
+    values: [
+      column(whole.map((row) => row.owner)),
+      column(whole.map((row) => row.name)),
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.place)),
+      column(rows.map((row) => row.chunk_id)),
+      column([...found.keys()]),
+    ],
+    sql: ($) => `
+      delete from optimizations o using ${MOVED},
+        unnest(${$(1)}::text[], ${$(2)}::text[]) d(owner, name)
+      where o.owner = d.owner and o.kind = 'document' and o.name = d.name
+        and not exists (
+          select from unnest(${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[])
+            r(owner, place, chunk_id)
+          where r.owner = o.owner and r.place = o.name and r.chunk_id = o.chunk_id)
+        and o.id <> all (${$(6)}::text[])`,
   }
 }
 

@@ -37,9 +37,9 @@ function analysed(step: number, ...found: Found[]): Said {
   }))
   const id = chunkMessageId.completed(`a${step}`)
   return {
-    subject: subjects.analysisCompleted('document'),
+    subject: subjects.analysisCompleted('batch'),
     message: said(id, 'analysis.completed', `a${step}`, {
-      ...{ analysis_id: `a${step}`, owner: OWNER, kind: 'document', name: 'd', options: {} },
+      ...{ analysis_id: `a${step}`, owner: OWNER, kind: 'batch', name: 'b', options: {} },
       ...{ chunks, clusters: [], similarity_floor: 0, truncated: false, created_at },
     }),
   }
@@ -53,6 +53,12 @@ function settled(step: number, optimization_id: string, status: SettledStatus): 
       ...{ optimization_id, owner: OWNER, status, settled_at },
     }),
   }
+}
+
+/** The same as all that there is of a document. */
+function asDocument({ message }: Said, name: string, owner = OWNER): Said {
+  const data = { ...(message.data as object), kind: 'document', name, owner }
+  return { subject: subjects.analysisCompleted('document'), message: { ...message, data } }
 }
 
 const HAPPENED: readonly Said[] = [
@@ -75,14 +81,36 @@ async function rows(world: World): Promise<string[]> {
   )
 }
 
+test('a chunk that has left its document takes its suggestions along', async () => {
+  const analyses = [
+    analysed(1, ['a', '1', 'size'], ['b', '1', 'size']),
+    analysed(2, ['b', '1', 'size'], ['c', '1', 'size']),
+    analysed(3, ['c', '1', 'size']),
+  ].map((said) => asDocument(said, 'd'))
+  for (const size of [1, 2, analyses.length]) {
+    await using world = await openWorld()
+    await using running = world.project()
+    assert.ok(running)
+    for (let at = 0; at < analyses.length; at += size) {
+      await world.say(analyses.slice(at, at + size))
+      await world.projected()
+    }
+    const order = { page: 1, perPage: 100, sortBy: 'created_at', order: 'asc' } as const
+    const { rows: found } = await pageOfOptimizations(world.db, OWNER, {}, order)
+    assert.deepEqual(
+      found.map(({ id }) => id),
+      [idOf('c', '1', 'size')],
+      `${size} in a batch`,
+    )
+  }
+})
+
 test('a chunk of the same id in another document is another chunk', async () => {
   await using world = await openWorld()
   await using running = world.project()
   assert.ok(running)
-  const within = (step: number, name: string, hash: string): Said => {
-    const { subject, message } = analysed(step, ['chunk-1', hash, 'size'])
-    return { subject, message: { ...message, data: { ...(message.data as object), name } } }
-  }
+  const within = (step: number, name: string, hash: string): Said =>
+    asDocument(analysed(step, ['chunk-1', hash, 'size']), name)
   await world.say([within(1, 'd', '1'), within(2, 'e', '2')])
   await world.projected()
   await world.say([within(3, 'e', '3')])
@@ -172,9 +200,9 @@ test('suggestions are found by words of theirs and of their chunks, in any scrip
 
 test('the newest report of a document is kept, in one batch as in many, and rebuilt', async () => {
   const told = (step: number, name: string, owner = OWNER): Said => {
-    const { subject, message } = analysed(step, ['a', '1', 'size'])
-    const data = { ...(message.data as object), name, owner, profile_version: '1' }
-    return { subject, message: { ...message, data: { ...data, report: { chunks: step } } } }
+    const { subject, message } = asDocument(analysed(step, ['a', '1', 'size']), name, owner)
+    const data = { ...(message.data as object), profile_version: '1', report: { chunks: step } }
+    return { subject, message: { ...message, data } }
   }
   for (const size of [1, 4]) {
     await using world = await openWorld()
