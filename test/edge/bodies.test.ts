@@ -13,6 +13,7 @@ import { readJson } from '../../apps/edge/http/body.ts'
 import { Router } from '../../apps/edge/http/exchange.ts'
 import { serveHttp, type HttpServer } from '../../apps/edge/http/server.ts'
 import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
+import { unwatched as fetch } from '../support/documented.ts'
 import { until } from '../support/until.ts'
 
 const PATH = '/api/v1/similarity/calculate'
