@@ -9,7 +9,7 @@
  * 3. At most one message of an answer is in flight: the next is made when it has been taken.
  * 4. Calls and requests of HTTP share one bound of how many are in progress.
  */
-import { setImmediate as immediate } from 'node:timers/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Metadata, status as Code, type ServerDuplexStream } from '@grpc/grpc-js'
 import { Problem } from '#domain/problem.ts'
 import type { Log } from '#runtime/log.ts'
@@ -27,6 +27,8 @@ import { NO_MESSAGE, type Received } from './proto.ts'
 import { codeOf, statusOf } from './status.ts'
 
 const PATIENCE_MS = 30_000
+/** By then the library has told that a client hung up, and had not just ended. */
+const HANG_UP_TOLD_MS = 20
 const BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 120]
 
 export type Call = ServerDuplexStream<Received, object>
@@ -93,9 +95,7 @@ export function createServe({ guard, admission, telemetry, log, stopping }: Call
           const message = messages.next().then(async (next) => {
             if (next.done !== true) return readable(next.value)
             // Whoever hangs up seems to have ended, for a moment.
-            await immediate()
-            if (call.cancelled) throw new Gone()
-            return undefined
+            return Promise.race([gone, delay(HANG_UP_TOLD_MS, undefined)])
           })
           // It may be asked for ahead, by somebody who then fails at something else.
           message.catch(() => {})
