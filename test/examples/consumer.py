@@ -113,10 +113,12 @@ def main(name, subject, file):
 
         while True:
             try:
-                consume(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"), name, subject, handle)
+                consume(os.environ["NATS_URL"], name, subject, handle)
             except OSError as error:  # the server is away
                 print(error, file=sys.stderr)
                 time.sleep(1)
 
 
+if len(sys.argv) != 4 or "NATS_URL" not in os.environ:
+    sys.exit("usage: NATS_URL=$(cat .sluice/nats.url) consumer.py <name> <subject> <file>")
 main(*sys.argv[1:])

@@ -24,8 +24,12 @@ interface Event {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-const [name = 'example', subject = 'evt.>', file = 'events.jsonl'] = process.argv.slice(2)
-const { host, username, password } = new URL(process.env['NATS_URL'] ?? 'nats://127.0.0.1:4222')
+const [name, subject, file] = process.argv.slice(2)
+const url = process.env['NATS_URL']
+if (name === undefined || subject === undefined || file === undefined || url === undefined) {
+  throw new Error('usage: NATS_URL=$(cat .sluice/nats.url) consumer.ts <name> <subject> <file>')
+}
+const { host, username, password } = new URL(url)
 const connection = await connect({
   servers: host,
   ...(username !== '' && { user: username, pass: password }),
