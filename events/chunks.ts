@@ -100,7 +100,10 @@ export const Metrics = Type.Object(
     similarity_score: score(),
     overall_score: score(),
   },
-  { description: 'Of redundancy and similarity less is better, of the others more.' },
+  {
+    title: 'Metrics',
+    description: 'Of redundancy and similarity less is better, of the others more.',
+  },
 )
 export type Metrics = DeepReadonly<Static<typeof Metrics>>
 
@@ -143,6 +146,7 @@ export const Elsewhere = Type.Object(
     similarity: score(),
   },
   {
+    title: 'Elsewhere',
     description:
       'A chunk that was analysed before: with that document, or else in a batch or by itself.',
   },
@@ -174,6 +178,6 @@ export type Finding = DeepReadonly<Static<typeof Finding>>
 
 export const Cluster = Type.Object(
   { keeper: Type.String(), duplicates: Type.Array(Type.String()) },
-  { description: 'Chunks that say the same, and the one to keep.' },
+  { title: 'Cluster', description: 'Chunks that say the same, and the one to keep.' },
 )
 export type Cluster = DeepReadonly<Static<typeof Cluster>>

@@ -3,29 +3,23 @@
  * optional here, so that the document's own examples are answers too.
  */
 import Type, { type Static } from 'typebox'
+import {
+  Cluster,
+  Elsewhere,
+  Metrics,
+  OptimizationStatus,
+  OptimizationType,
+  Priority,
+  Scope,
+} from '#events/chunks.ts'
 import type { DeepReadonly } from '#events/message.ts'
 import { Count, Nullable, Time } from '../../http/shapes.ts'
 
 const Size = Count()
 const Score = Type.Number({ minimum: 0, maximum: 1 })
 const ChunkId = Type.String({ description: "The caller's own." })
-const TYPES = ['quality', 'redundancy', 'size', 'similarity', 'info'] as const
-const PRIORITIES = ['low', 'medium', 'high'] as const
-
-const Metrics = Type.Object(
-  {
-    chunk_id: ChunkId,
-    quality_score: Score,
-    redundancy_score: Score,
-    size_score: Score,
-    similarity_score: Score,
-    overall_score: Score,
-  },
-  {
-    title: 'Metrics',
-    description: 'Of redundancy and similarity less is better, of the others more.',
-  },
-)
+const TYPES = OptimizationType.enum
+const PRIORITIES = Priority.enum
 
 const place = { start: Size, end: Size }
 const Plan = Type.Union(
@@ -50,20 +44,11 @@ const Plan = Type.Union(
   },
 )
 
-const Elsewhere = Type.Object(
-  { chunk_id: ChunkId, document_id: Type.Optional(Type.String()), similarity: Score },
-  {
-    title: 'Elsewhere',
-    description:
-      'A chunk that was analysed before: with that document, or else in a batch or by itself.',
-  },
-)
-
 const suggestion = {
   id: Type.String({ format: 'uuid' }),
   chunk_id: ChunkId,
-  type: Type.Enum([...TYPES]),
-  priority: Type.Enum([...PRIORITIES]),
+  type: OptimizationType,
+  priority: Priority,
   title: Type.String(),
   description: Type.String(),
   suggested_action: Type.String(),
@@ -76,7 +61,7 @@ const suggestion = {
   ),
   plan: Type.Optional(Plan),
   created_at: Time(),
-  status: Type.Enum(['pending', 'applied', 'ignored']),
+  status: OptimizationStatus,
 }
 
 const Optimization = Type.Object(suggestion, { title: 'Optimization' })
@@ -91,11 +76,6 @@ export const StoredOptimization = Type.Object(
   { title: 'StoredOptimization' },
 )
 export type StoredOptimization = DeepReadonly<Static<typeof StoredOptimization>>
-
-const Cluster = Type.Object(
-  { keeper: ChunkId, duplicates: Type.Array(ChunkId) },
-  { title: 'Cluster', description: 'Chunks that say the same, and the one to keep.' },
-)
 
 const ReportedCluster = Type.Object(
   {
@@ -158,7 +138,7 @@ const Options = Type.Object(
     shingle_size: Size,
     ignore_adjacent_overlap: Type.Boolean(),
     // An analysis of before says nothing of it.
-    scope: Type.Optional(Type.Enum(['document', 'corpus'])),
+    scope: Type.Optional(Scope),
   },
   { title: 'OptionsInForce' },
 )
