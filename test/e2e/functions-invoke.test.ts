@@ -28,7 +28,8 @@ for (const runtime of ['python', 'nodejs'] as const) {
     const id = await api.register({ runtime, code: SLOW[runtime] })
     const { id: job, duration, status, result } = await api.call(id, { ms: 120 })
     assert.deepEqual({ status, result }, { status: 'success', result: { ms: 120 } })
-    assert.ok(duration !== null && duration >= 119 && duration < 20_000, `${duration}`)
+    // Far from seconds and microseconds; virtual clocks have been seen to lose some milliseconds.
+    assert.ok(duration !== null && duration > 60 && duration < 20_000, `${duration}`)
     assert.equal((await api.job(job)).duration, duration)
   })
 
