@@ -9,6 +9,7 @@ import Type, { type Static } from 'typebox'
 import { AnalysisOptions, Chunk, Cluster, Finding, Metrics, OptimizationStatus } from './chunks.ts'
 import { DocumentReport } from './document-report.ts'
 import {
+  count,
   deadline,
   message,
   nullable,
@@ -23,7 +24,7 @@ export const AnalysisKind = Type.Enum(['chunk', 'document', 'batch'])
 export type AnalysisKind = Static<typeof AnalysisKind>
 
 const analysis = {
-  analysis_id: Type.String({ description: 'A UUID.' }),
+  analysis_id: Type.String({ format: 'uuid' }),
   owner: Type.String(),
   kind: AnalysisKind,
   name: Type.String({
@@ -57,12 +58,15 @@ export type SettleOptimization = EnvelopeOf<typeof SettleOptimization>
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
-export const Optimization = Type.Object({
-  ...Finding.properties,
-  id: Type.String(),
-  created_at: timestamp('When it was found first.'),
-  status: OptimizationStatus,
-})
+export const Optimization = Type.Object(
+  {
+    id: Type.String({ format: 'uuid' }),
+    ...Finding.properties,
+    created_at: timestamp('When it was found first.'),
+    status: OptimizationStatus,
+  },
+  { title: 'Optimization' },
+)
 export type Optimization = DeepReadonly<Static<typeof Optimization>>
 
 export const AnalysedChunk = Type.Object({
@@ -70,7 +74,7 @@ export const AnalysedChunk = Type.Object({
     description: "SHA-256 of the content, in base64url: the content itself is the caller's.",
   }),
   metrics: Metrics,
-  tokens: Type.Integer(),
+  tokens: count(),
   optimizations: Type.Array(Optimization, {
     description: 'The most urgent first, without those that were ignored before.',
   }),
@@ -88,20 +92,23 @@ export type SealedFingerprint = DeepReadonly<Static<typeof SealedFingerprint>>
 
 export const CorpusSearch = Type.Object(
   {
-    compared: Type.Integer({ description: 'How many were near enough to be compared.' }),
+    compared: count('Chunks that were analysed before and near enough to be compared.'),
     complete: Type.Boolean({
       description: 'False: what was analysed in the last moments may be missing.',
     }),
     truncated: Type.Boolean({ description: 'There were too many to compare all.' }),
   },
-  { description: 'What came of looking at the chunks that were analysed before.' },
+  {
+    title: 'CorpusSearch',
+    description: 'What came of looking at the chunks that were analysed before.',
+  },
 )
 export type CorpusSearch = DeepReadonly<Static<typeof CorpusSearch>>
 
 export const CompletedAnalysis = Type.Object({
   ...analysis,
   profile_version: Type.String({
-    description: 'Of the formulas and of what no option sets (`domain/chunks/options.ts`).',
+    description: 'Of the formulas: scores of another are not to be compared.',
   }),
   chunks: Type.Array(AnalysedChunk),
   clusters: Type.Array(Cluster),

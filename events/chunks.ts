@@ -4,7 +4,7 @@
  * with our own optional fields beside its own.
  */
 import Type, { type Static } from 'typebox'
-import type { DeepReadonly } from './message.ts'
+import { count, type DeepReadonly } from './message.ts'
 
 export const Chunk = Type.Object({
   chunk_id: Type.String(),
@@ -19,19 +19,17 @@ export const Scope = Type.Enum(['document', 'corpus'], {
 })
 export type Scope = Static<typeof Scope>
 
+export const score = () => Type.Number({ minimum: 0, maximum: 1 })
+const weight = () => Type.Number({ minimum: 0 })
+
 export const Weights = Type.Object(
-  {
-    quality: Type.Number(),
-    redundancy: Type.Number(),
-    size: Type.Number(),
-    similarity: Type.Number(),
-  },
+  { quality: weight(), redundancy: weight(), size: weight(), similarity: weight() },
   { description: 'How much each side counts in the overall score; 0: not at all.' },
 )
 export type Weights = DeepReadonly<Static<typeof Weights>>
 
 export const Thresholds = Type.Object(
-  { quality: Type.Number(), redundancy: Type.Number(), size: Type.Number() },
+  { quality: score(), redundancy: score(), size: score() },
   {
     description:
       'Where a score is worth a suggestion: quality and size below it, redundancy above it.',
@@ -40,7 +38,7 @@ export const Thresholds = Type.Object(
 export type Thresholds = DeepReadonly<Static<typeof Thresholds>>
 
 export const TargetTokens = Type.Object(
-  { min: Type.Number(), low: Type.Number(), high: Type.Number(), max: Type.Number() },
+  { min: count(), low: count(), high: count(), max: count() },
   {
     description:
       'A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none.',
@@ -48,30 +46,32 @@ export const TargetTokens = Type.Object(
 )
 export type TargetTokens = DeepReadonly<Static<typeof TargetTokens>>
 
-export const AnalysisOptions = Type.Object({
-  check_quality: Type.Boolean(),
-  check_redundancy: Type.Boolean(),
-  check_size: Type.Boolean(),
-  check_similarity: Type.Boolean(),
-  similarity_threshold: Type.Number({
-    description: 'Inclusive: two chunks that are this similar are the same.',
-  }),
-  max_embedding_tokens: Type.Optional(
-    Type.Integer({
-      description: 'What the embedding model reads of a chunk; it never sees the tokens beyond.',
+export const AnalysisOptions = Type.Object(
+  {
+    check_quality: Type.Boolean(),
+    check_redundancy: Type.Boolean(),
+    check_size: Type.Boolean(),
+    check_similarity: Type.Boolean(),
+    similarity_threshold: Type.Number({
+      ...{ minimum: 0, maximum: 1 },
+      description: 'Inclusive: two chunks that are this similar are the same.',
     }),
-  ),
-  scope: Scope,
-  weights: Weights,
-  thresholds: Thresholds,
-  target_tokens: TargetTokens,
-  shingle_size: Type.Integer({
-    description: 'So many tokens in a row are compared as one; from 2 on, their order counts.',
-  }),
-  ignore_adjacent_overlap: Type.Boolean({
-    description: 'What a chunk shares with its neighbour because a sliding window has cut both.',
-  }),
-})
+    max_embedding_tokens: Type.Optional(
+      count('What the embedding model reads of a chunk; it never sees the tokens beyond.'),
+    ),
+    scope: Scope,
+    weights: Weights,
+    thresholds: Thresholds,
+    target_tokens: TargetTokens,
+    shingle_size: count(
+      'So many tokens in a row are compared as one; from 2 on, their order counts.',
+    ),
+    ignore_adjacent_overlap: Type.Boolean({
+      description: 'What a chunk shares with its neighbour because a sliding window has cut both.',
+    }),
+  },
+  { title: 'OptionsInForce' },
+)
 export type AnalysisOptions = DeepReadonly<Static<typeof AnalysisOptions>>
 
 /** What a call leaves out. */
@@ -88,8 +88,6 @@ export const ANALYSIS_OPTIONS: AnalysisOptions = {
   ignore_adjacent_overlap: false,
   scope: 'document',
 }
-
-const score = () => Type.Number({ minimum: 0, maximum: 1 })
 
 export const Metrics = Type.Object(
   {
@@ -114,9 +112,9 @@ export type Priority = Static<typeof Priority>
 export const OptimizationStatus = Type.Enum(['pending', 'applied', 'ignored'])
 export type OptimizationStatus = Static<typeof OptimizationStatus>
 
-const place = { start: Type.Integer(), end: Type.Integer() }
+const place = { start: count(), end: count() }
 
-export const Part = Type.Object({ ...place, tokens: Type.Integer() })
+export const Part = Type.Object({ ...place, tokens: count() })
 export type Part = DeepReadonly<Static<typeof Part>>
 
 export const Span = Type.Object(
@@ -135,7 +133,11 @@ export const Plan = Type.Union(
     }),
     Type.Object({ action: Type.Literal('trim'), spans: Type.Array(Span) }),
   ],
-  { description: "Offsets count UTF-16 units of the chunk's content; `end` is exclusive." },
+  {
+    title: 'Plan',
+    description:
+      "What to do. Offsets count UTF-16 units of the chunk's content; `end` is exclusive.",
+  },
 )
 export type Plan = DeepReadonly<Static<typeof Plan>>
 
@@ -164,9 +166,7 @@ export const Finding = Type.Object({
   description: Type.String(),
   suggested_action: Type.String(),
   related_chunks: Type.Array(Type.String(), { maxItems: RELATED_MAX }),
-  related_total: Type.Optional(
-    Type.Integer({ description: 'Of related chunks; there if not all are listed.' }),
-  ),
+  related_total: Type.Optional(count('Of related chunks; there if not all are listed.')),
   related: Type.Optional(
     Type.Array(Elsewhere, {
       description: 'Of the related chunks those that stand in other documents, or in none.',

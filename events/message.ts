@@ -37,6 +37,9 @@ export type DeepReadonly<Value> = Value extends readonly (infer Item)[]
 export const nullable = <Given extends TSchema>(given: Given, description?: string) =>
   Type.Union([given, Type.Null()], description === undefined ? {} : { description })
 
+export const count = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description !== undefined && { description }) })
+
 /** As `Date` writes it: UTC, with milliseconds. */
 export const timestamp = (description: string) =>
   Type.String({ format: 'date-time', description: `${description} ISO 8601, UTC.` })

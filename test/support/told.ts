@@ -12,10 +12,11 @@ import { openBus } from '#events/jetstream/bus.ts'
 const SUBJECTS = ['cmd.>', 'call.>', 'evt.>', 'dead.>', 'redriven.*', 'key.*']
 /** Of one platform, from its start: a load test says nothing new after so many. */
 const HEARD_MAX = 2_000
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 const OURS = /^sluice\//
 
 export const createAjv = () =>
-  new Ajv2020({ strict: false, unicodeRegExp: true, formats: { 'date-time': isTime } })
+  new Ajv2020({ strict: false, unicodeRegExp: true, formats: { 'date-time': isTime, uuid: UUID } })
 
 const ajv = createAjv()
 const validEnvelope = ajv.compile(closed(Envelope))

@@ -6,6 +6,8 @@
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Problem } from '#domain/problem.ts'
+import { SettledStatus } from '#events/analyses.ts'
+import { Scope } from '#events/chunks.ts'
 
 /** What is found of a chunk can be far larger than the chunk; all of it is one event. */
 export const CHUNKS_MAX = 10_000
@@ -60,7 +62,7 @@ export const OptionsInput = Type.Object(
     ),
     shingle_size: ShingleSize,
     ignore_adjacent_overlap: Flag,
-    scope: Type.Optional(Type.Enum(['document', 'corpus'])),
+    scope: Type.Optional(Scope),
   },
   { ...CLOSED, title: 'AnalysisOptions' },
 )
@@ -94,10 +96,7 @@ export type BatchInput = Static<typeof BatchInput>
 export const SimilarityInput = Type.Object({ shingle_size: ShingleSize })
 export type SimilarityInput = Static<typeof SimilarityInput>
 
-export const SettleInput = Type.Object(
-  { status: Type.Enum(['applied', 'ignored']) },
-  { title: 'Settlement' },
-)
+export const SettleInput = Type.Object({ status: SettledStatus }, { title: 'Settlement' })
 export type SettleInput = Static<typeof SettleInput>
 
 const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true })

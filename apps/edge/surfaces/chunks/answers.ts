@@ -3,108 +3,21 @@
  * optional here, so that the document's own examples are answers too.
  */
 import Type, { type Static } from 'typebox'
-import {
-  Cluster,
-  Elsewhere,
-  Metrics,
-  OptimizationStatus,
-  OptimizationType,
-  Priority,
-  Scope,
-} from '#events/chunks.ts'
-import type { DeepReadonly } from '#events/message.ts'
-import { Count, Nullable, Time } from '../../http/shapes.ts'
-
-const Size = Count()
-const Score = Type.Number({ minimum: 0, maximum: 1 })
-const ChunkId = Type.String({ description: "The caller's own." })
-const TYPES = OptimizationType.enum
-const PRIORITIES = Priority.enum
-
-const place = { start: Size, end: Size }
-const Plan = Type.Union(
-  [
-    Type.Object({
-      action: Type.Literal('split'),
-      parts: Type.Array(Type.Object({ ...place, tokens: Size })),
-    }),
-    Type.Object({
-      action: Type.Literal('merge'),
-      chunk_ids: Type.Array(ChunkId),
-      joiner: Type.String(),
-    }),
-    Type.Object({
-      action: Type.Literal('trim'),
-      spans: Type.Array(Type.Object({ ...place, kept_in: ChunkId })),
-    }),
-  ],
-  {
-    title: 'Plan',
-    description: 'What to do, in UTF-16 units of the content; `end` is exclusive.',
-  },
-)
-
-const suggestion = {
-  id: Type.String({ format: 'uuid' }),
-  chunk_id: ChunkId,
-  type: OptimizationType,
-  priority: Priority,
-  title: Type.String(),
-  description: Type.String(),
-  suggested_action: Type.String(),
-  related_chunks: Type.Array(ChunkId),
-  related_total: Type.Optional(Count('Of related chunks; there when not all are listed.')),
-  related: Type.Optional(
-    Type.Array(Elsewhere, {
-      description: 'Of the related chunks those of other documents, or of none.',
-    }),
-  ),
-  plan: Type.Optional(Plan),
-  created_at: Time(),
-  status: OptimizationStatus,
-}
-
-const Optimization = Type.Object(suggestion, { title: 'Optimization' })
+import { CompletedAnalysis, Optimization } from '#events/analyses.ts'
+import { Cluster, Metrics, score } from '#events/chunks.ts'
+import { DocumentReport as Report } from '#events/document-report.ts'
+import { count, nullable, type DeepReadonly } from '#events/message.ts'
 
 export const StoredOptimization = Type.Object(
   {
-    ...suggestion,
-    overall_score: Score,
+    ...Optimization.properties,
+    overall_score: score(),
     document_id: Type.Optional(Type.String()),
     batch_id: Type.Optional(Type.String()),
   },
   { title: 'StoredOptimization' },
 )
 export type StoredOptimization = DeepReadonly<Static<typeof StoredOptimization>>
-
-const ReportedCluster = Type.Object(
-  {
-    ...Cluster.properties,
-    duplicates_total: Type.Optional(Count('There when not all are listed.')),
-  },
-  { title: 'ReportedCluster' },
-)
-
-const tally = (names: readonly string[]) =>
-  Type.Object(Object.fromEntries(names.map((name) => [name, Type.Optional(Size)])))
-
-const Report = Type.Object(
-  {
-    chunks: Size,
-    tokens: Size,
-    tokens_saved: Size,
-    duplicate_ratio: Score,
-    mean_overall_score: Score,
-    by_type: tally(TYPES),
-    by_priority: tally(PRIORITIES),
-    sizes: Type.Array(Type.Object({ up_to: Nullable(Size), chunks: Size })),
-    worst: Type.Array(Type.Object({ chunk_id: ChunkId, overall_score: Score })),
-    clusters: Type.Array(ReportedCluster),
-    clusters_total: Type.Optional(Count('With those that are not told.')),
-    truncated: Type.Boolean(),
-  },
-  { title: 'DocumentReport' },
-)
 
 const analysed = {
   optimization: Type.Optional(Optimization),
@@ -115,57 +28,17 @@ const analysed = {
     }),
   ),
 }
-const Truncated = Type.Boolean({
-  description: 'The search for similar chunks had to stop before its end.',
-})
-
-const Options = Type.Object(
-  {
-    check_quality: Type.Boolean(),
-    check_redundancy: Type.Boolean(),
-    check_size: Type.Boolean(),
-    check_similarity: Type.Boolean(),
-    similarity_threshold: Score,
-    max_embedding_tokens: Type.Optional(Size),
-    weights: Type.Object({
-      quality: Type.Number(),
-      redundancy: Type.Number(),
-      size: Type.Number(),
-      similarity: Type.Number(),
-    }),
-    thresholds: Type.Object({ quality: Score, redundancy: Score, size: Score }),
-    target_tokens: Type.Object({ min: Size, low: Size, high: Size, max: Size }),
-    shingle_size: Size,
-    ignore_adjacent_overlap: Type.Boolean(),
-    // An analysis of before says nothing of it.
-    scope: Type.Optional(Scope),
-  },
-  { title: 'OptionsInForce' },
-)
-
-const CorpusSearch = Type.Object(
-  {
-    compared: Count('Chunks that were analysed before and near enough to be compared.'),
-    complete: Type.Boolean({
-      description: 'False: what was analysed in the last moments may be missing.',
-    }),
-    truncated: Type.Boolean({ description: 'There were too many to compare all.' }),
-  },
-  { title: 'CorpusSearch', description: 'With `scope: corpus` only.' },
-)
+const { analysis_id, created_at, options, profile_version, corpus, similarity_floor, truncated } =
+  CompletedAnalysis.properties
 
 /** What the analysis went by. */
 const inForce = {
-  options: Type.Optional(Options),
-  profile_version: Type.Optional(
-    Type.String({ description: 'Of the formulas: scores of another are not to be compared.' }),
-  ),
+  options: Type.Optional(options),
+  profile_version: Type.Optional(profile_version),
 }
 
-const searched = { corpus: Type.Optional(CorpusSearch) }
-
 export const ChunkAnalysis = Type.Object(
-  { ...analysed, tokens: Type.Optional(Size), ...inForce, ...searched },
+  { ...analysed, tokens: Type.Optional(count()), ...inForce, corpus },
   { title: 'ChunkAnalysis' },
 )
 export type ChunkAnalysis = DeepReadonly<Static<typeof ChunkAnalysis>>
@@ -174,37 +47,29 @@ export const DocumentAnalysis = Type.Object(
   {
     document_id: Type.String(),
     optimizations: Type.Array(Optimization),
-    total: Size,
-    high_priority: Size,
+    total: count(),
+    high_priority: count(),
     metrics: Type.Optional(Type.Array(Metrics)),
     clusters: Type.Optional(Type.Array(Cluster)),
-    similarity_floor: Type.Optional(
-      Type.Number({ description: 'Similarities below it are told as 0.' }),
-    ),
-    truncated: Type.Optional(Truncated),
+    similarity_floor: Type.Optional(similarity_floor),
+    truncated: Type.Optional(truncated),
     report: Type.Optional(Report),
     ...inForce,
-    ...searched,
+    corpus,
   },
   { title: 'DocumentAnalysis' },
 )
 export type DocumentAnalysis = DeepReadonly<Static<typeof DocumentAnalysis>>
 
 export const DocumentReport = Type.Object(
-  {
-    document_id: Type.String(),
-    analysis_id: Type.String({ format: 'uuid' }),
-    created_at: Time(),
-    ...inForce,
-    report: Report,
-  },
+  { document_id: Type.String(), analysis_id, created_at, ...inForce, report: Report },
   { title: 'NewestReport' },
 )
 export type DocumentReport = DeepReadonly<Static<typeof DocumentReport>>
 
 const FailedItem = Type.Object(
   {
-    item_id: Nullable(Type.String(), 'It has none that can be read.'),
+    item_id: nullable(Type.String(), 'It has none that can be read.'),
     error: Type.Object({
       error: Type.String(),
       message: Type.String(),
@@ -224,12 +89,12 @@ export const BatchAnalysis = Type.Object(
       ]),
       { description: 'In the order of the items.' },
     ),
-    processed: Size,
-    total: Size,
-    failed: Size,
-    truncated: Type.Optional(Truncated),
+    processed: count(),
+    total: count(),
+    failed: count(),
+    truncated: Type.Optional(truncated),
     ...inForce,
-    ...searched,
+    corpus,
   },
   { title: 'BatchAnalysis' },
 )
@@ -237,14 +102,14 @@ export type BatchAnalysis = DeepReadonly<Static<typeof BatchAnalysis>>
 
 export const Similarity = Type.Object(
   {
-    similarity_score: Score,
+    similarity_score: score(),
     method: Type.Literal('jaccard'),
     details: Type.Object({
-      intersection: Size,
-      union: Size,
-      tokens1: Type.Optional(Size),
-      tokens2: Type.Optional(Size),
-      shingle_size: Type.Optional(Size),
+      intersection: count(),
+      union: count(),
+      tokens1: Type.Optional(count()),
+      tokens2: Type.Optional(count()),
+      shingle_size: Type.Optional(count()),
       tokenizer: Type.Optional(Type.String({ description: 'How texts are cut into tokens.' })),
       containment: Type.Optional(
         Type.Number({
@@ -261,7 +126,12 @@ export type Similarity = DeepReadonly<Static<typeof Similarity>>
 export const OptimizationPage = Type.Object(
   {
     data: Type.Array(StoredOptimization),
-    pagination: Type.Object({ page: Size, per_page: Size, total: Size, total_pages: Size }),
+    pagination: Type.Object({
+      page: count(),
+      per_page: count(),
+      total: count(),
+      total_pages: count(),
+    }),
   },
   { title: 'OptimizationPage' },
 )
