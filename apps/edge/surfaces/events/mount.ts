@@ -1,7 +1,7 @@
 /** Events as a product: live, or from the log, to those whose they are. */
-import { Problem } from '#domain/problem.ts'
 import type { Feed } from '../../feed/feed.ts'
 import { Router, type Exchange, type RouterOptions } from '../../http/exchange.ts'
+import { queryOf, requireKnown } from '../../http/query.ts'
 import { operationsDialect } from '../operations/dialect.ts'
 import { FILTER_NAMES, filterOf, wholeNumber } from './asked.ts'
 import { eventPage } from './page.ts'
@@ -25,6 +25,7 @@ export function mountEvents(
   const router = new Router({ ...routing, dialect: operationsDialect })
 
   router.on('GET /api/v1/events', (exchange) => {
+    requireKnown(exchange, KNOWN)
     const query = queryOf(exchange)
     const filter = filterOf((name) => query.getAll(name))
     const after = positionOf(exchange, query)
@@ -40,15 +41,6 @@ export function mountEvents(
 
 const wantsStream = ({ header }: Exchange) =>
   header('accept')?.toLowerCase().includes('text/event-stream') === true
-
-function queryOf({ incoming }: Exchange): URLSearchParams {
-  const query = new URLSearchParams((incoming.url ?? '').split('?').slice(1).join('?'))
-  const unknown = [...query.keys()].find((name) => !KNOWN.includes(name))
-  if (unknown === undefined) return query
-  const field = unknown.slice(0, 64)
-  const message = `${field} is no query parameter; there are ${KNOWN.join(', ')}.`
-  throw new Problem('INVALID_REQUEST', message, { field, known: KNOWN })
-}
 
 /** A client that reconnects repeats its query: what it has seen since then counts. */
 function positionOf({ header }: Exchange, query: URLSearchParams): number | undefined {

@@ -4,6 +4,7 @@ import type { RouteName } from '../../access/routes.ts'
 import { asProblem, type Exchange, type Handle, type Router } from '../../http/exchange.ts'
 import { readJson, readOptionalText, parseJson } from '../../http/body.ts'
 import { Problem } from '#domain/problem.ts'
+import { requireKnown } from '../../http/query.ts'
 import { validator } from '../../http/validate.ts'
 import type { DeadLetters, Letter, Redriven, Wanted } from '../../dead-letters/letters.ts'
 import type { Redrive } from '../../dead-letters/redrive.ts'
@@ -144,15 +145,6 @@ function wantedOf(exchange: Exchange, fallback: number): Wanted {
     after: wholeNumber(exchange, 'after', 0, 0, SEQ_MAX),
     limit: wholeNumber(exchange, 'limit', fallback, 1, Math.max(fallback, PAGE_MAX)),
   }
-}
-
-function requireKnown({ incoming }: Exchange, known: readonly string[]): void {
-  const [, query] = (incoming.url ?? '').split('?', 2)
-  const unknown = [...new URLSearchParams(query).keys()].find((name) => !known.includes(name))
-  if (unknown === undefined) return
-  const field = unknown.slice(0, 64)
-  const told = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`
-  throw new Problem('INVALID_REQUEST', `${field} is no query parameter; ${told}.`, { field, known })
 }
 
 /** A name as it stands in a subject. */
