@@ -80,12 +80,26 @@ describe('a request that cannot be', () => {
     ],
     ...(
       [
-        [{ weigths: {} }, 422, 'weigths is not known'],
-        [{ weights: { qualty: 1 } }, 422, 'weights.qualty is not known'],
+        [
+          { weigths: {} },
+          422,
+          'weigths is not known; there are check_quality, check_redundancy, check_size, ' +
+            'check_similarity, similarity_threshold, max_embedding_tokens, weights, thresholds, ' +
+            'target_tokens, shingle_size, ignore_adjacent_overlap, scope',
+        ],
+        [
+          { weights: { qualty: 1 } },
+          422,
+          'weights.qualty is not known; there are quality, redundancy, size, similarity',
+        ],
         [{ weights: { quality: -1 } }, 422, 'weights.quality must be >= 0'],
         [{ weights: 1 }, 400, 'weights must be an object'],
         [{ thresholds: { size: 1.1 } }, 422, 'thresholds.size must be <= 1'],
-        [{ thresholds: { similarity: 0.9 } }, 422, 'thresholds.similarity is not known'],
+        [
+          { thresholds: { similarity: 0.9 } },
+          422,
+          'thresholds.similarity is not known; there are quality, redundancy, size',
+        ],
         [{ shingle_size: 6 }, 422, 'shingle_size must be <= 5'],
         [{ shingle_size: 1.5 }, 400, 'shingle_size must be an integer'],
         [{ ignore_adjacent_overlap: 'yes' }, 400, 'ignore_adjacent_overlap must be a boolean'],
@@ -175,6 +189,27 @@ describe('a request that cannot be', () => {
       assert.equal(answered.status, status, query)
       assert.equal((answered.body['details'] as Fields)['field'], query.split('=')[0])
     }
+  })
+
+  test('a range that ends before it begins is refused, and both its ends are named', async () => {
+    const wrong: readonly (readonly [query: string, message: string])[] = [
+      ['min_score=0.5&max_score=0.4', 'min_score must not be more than max_score'],
+      ['date_from=2024-02-01&date_to=2024-01-31T23:59', 'date_from must not be more than date_to'],
+    ]
+    for (const [query, message] of wrong) {
+      const { status, body } = await ask(`/api/v1/optimizations?${query}`)
+      assert.deepEqual([status, body['message']], [422, message])
+    }
+    const point = 'min_score=0.5&max_score=0.50&date_from=2024-02-01&date_to=2024-02-01T00:00Z'
+    assert.equal((await ask(`/api/v1/optimizations?${point}`)).status, 200)
+  })
+
+  test('a parameter that there is not is refused, and those that there are are named', async () => {
+    const { status, body } = await ask('/api/v1/optimizations?page=1&min_scor=0.5')
+    const { field, known } = body['details'] as { field: string; known: readonly string[] }
+    assert.deepEqual([status, body['code'], field], [400, 'InvalidRequest', 'min_scor'])
+    assert.equal(body['message'], `min_scor is no query parameter; there are ${known.join(', ')}.`)
+    assert.ok(known.includes('min_score') && known.includes('q'))
   })
 
   test('takes a score with every digit that a double has', async () => {

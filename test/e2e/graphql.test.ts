@@ -184,6 +184,8 @@ it('refuses pages that are too long, in the words of REST', async () => {
     await code('{ optimizations(filter: { min_score: 2 }) { data { id } } }'),
     'VALIDATION_FAILED',
   )
+  const crossed = '{ optimizations(filter: { min_score: 0.5, max_score: 0.4 }) { data { id } } }'
+  assert.match((await ada.error(200, crossed)).message, /^min_score must not .* max_score$/)
   assert.equal(
     await code('{ optimizations(filter: { date_from: "soon" }) { data { id } } }'),
     'INVALID_REQUEST',

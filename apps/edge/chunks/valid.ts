@@ -99,7 +99,8 @@ export type SimilarityInput = Static<typeof SimilarityInput>
 export const SettleInput = Type.Object({ status: SettledStatus }, { title: 'Settlement' })
 export type SettleInput = Static<typeof SettleInput>
 
-const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true })
+/** Verbose: an error has the schema that it is about. */
+const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true, verbose: true })
 
 export type Validate<T> = (value: unknown) => T
 
@@ -123,7 +124,8 @@ export function impossible(field: string, constraint: string, sentence: string):
   return new Problem('VALIDATION_FAILED', `${field} ${sentence}`, { field, constraint })
 }
 
-function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject): Problem {
+function problemOf(error: ErrorObject): Problem {
+  const { instancePath, keyword, params, message = '' } = error
   const path = instancePath.slice(1).replaceAll('/', '.')
   const given = params as Record<string, unknown>
   if (keyword === 'required') {
@@ -148,7 +150,7 @@ function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject)
       return impossible(field, constraint, 'must not contain control characters')
     case 'additionalProperties': {
       const name = String(given['additionalProperty']).slice(0, 64)
-      return impossible(path === '' ? name : `${path}.${name}`, 'known', 'is not known')
+      return unknown(path === '' ? name : `${path}.${name}`, propertiesOf(error))
     }
     case 'maxItems':
       return impossible(
@@ -160,6 +162,14 @@ function problemOf({ instancePath, keyword, params, message = '' }: ErrorObject)
       return impossible(field, constraint, message)
   }
 }
+
+function unknown(field: string, known: readonly string[]): Problem {
+  const message = `${field} is not known; there are ${known.join(', ')}`
+  return new Problem('VALIDATION_FAILED', message, { field, constraint: 'known', known })
+}
+
+const propertiesOf = ({ parentSchema }: ErrorObject) =>
+  Object.keys((parentSchema as { properties?: object } | undefined)?.properties ?? {})
 
 const article = (type: unknown) =>
   /^[aeio]/.test(String(type)) ? `an ${String(type)}` : `a ${String(type)}`

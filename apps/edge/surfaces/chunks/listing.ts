@@ -79,7 +79,7 @@ export function orderIn(asked: Query): OptimizationOrder {
 }
 
 export function filterIn(asked: Query): OptimizationFilter {
-  return withoutGaps({
+  const filter: OptimizationFilter = withoutGaps({
     type: oneOf(asked, 'type', TYPES),
     priority: oneOf(asked, 'priority', PRIORITIES),
     status: oneOf(asked, 'status', STATUSES),
@@ -92,6 +92,19 @@ export function filterIn(asked: Query): OptimizationFilter {
     chunk_id: id(asked, 'chunk_id'),
     q: searched(asked),
   })
+  requireOrdered(filter, 'min_score', 'max_score')
+  requireOrdered(filter, 'date_from', 'date_to')
+  return filter
+}
+
+/** Nothing is both: that is a mistake, and no list without entries. */
+function requireOrdered(
+  filter: OptimizationFilter,
+  ...[from, to]: ['min_score', 'max_score'] | ['date_from', 'date_to']
+): void {
+  const [least, greatest] = [filter[from], filter[to]]
+  if (least === undefined || greatest === undefined || least <= greatest) return
+  throw impossible(from, 'maximum', `must not be more than ${to}`)
 }
 
 type Gappy<T> = { readonly [Key in keyof T]?: T[Key] | undefined }

@@ -136,7 +136,10 @@ export const chunkOperations = {
         headers: STALE,
       },
     },
-    refuses: { 400: 'A parameter is of the wrong type.', 422: IMPOSSIBLE },
+    refuses: {
+      400: 'A parameter is of the wrong type, or there is none of its name.',
+      422: `${IMPOSSIBLE} A least that is above its greatest is one, too.`,
+    },
   },
   'GET /api/v1/optimizations/:id': {
     tag: 'chunks',

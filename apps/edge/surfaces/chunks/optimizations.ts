@@ -15,14 +15,16 @@ import {
 import type { SendCommand } from '../../commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
+import { requireKnown } from '../../http/query.ts'
 import type { Found, Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
 import type { OptimizationPage, StoredOptimization } from './answers.ts'
-import { filterIn, orderIn } from './listing.ts'
+import { filterIn, LISTING_QUERY, orderIn } from './listing.ts'
 import { chunkValidator, SettleInput, type Validate } from '../../chunks/valid.ts'
 
 const BODY_BYTES_MAX = 8 * 1024
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
+const PARAMETERS = Object.keys(LISTING_QUERY)
 const validSettlement: Validate<SettleInput> = chunkValidator(SettleInput)
 
 export interface OptimizationRoutesOptions {
@@ -35,6 +37,7 @@ export function optimizationRoutes(
   { send, queries }: OptimizationRoutesOptions,
 ): void {
   router.on('GET /api/v1/optimizations', async (exchange) => {
+    requireKnown(exchange, PARAMETERS)
     const { owner } = exchange.principal
     const order = orderIn(exchange)
     const filter = filterIn(exchange)
