@@ -171,9 +171,11 @@ describe('an analysis', () => {
     )
     assert.deepEqual(body.results[1]?.['error'], {
       error: 'Invalid request',
+      code: 'InvalidRequest',
       message: 'content is required',
       details: { field: 'content', constraint: 'required' },
     })
+    assert.equal((body.results[4]?.['error'] as Fields)['code'], 'ValidationError')
     assert.equal((body.results[3]?.['optimization'] as Fields)['type'], 'info')
     const none = await answer('/api/v1/batch/analyze', { batch_id: 'b', items: [] })
     assert.deepEqual([none['processed'], none['total'], none['failed']], [0, 0, 0])

@@ -26,7 +26,7 @@ interface Streamed {
   readonly result: {
     readonly item_id: string
     readonly metrics: { readonly chunk_id: string } | null
-    readonly error: { readonly error: string; readonly details: Fields } | null
+    readonly error: { readonly code: string; readonly details: Fields } | null
   }
   readonly group: number
 }
@@ -64,8 +64,10 @@ describe('a stream of items', () => {
     await writing
     assert.equal(results.length, total)
     results.forEach(({ result }, i) => {
-      if (i === 500) assert.deepEqual(result.error?.details['field'], 'content')
-      else assert.equal(result.metrics?.chunk_id, `c-${i}`)
+      if (i === 500) {
+        const { code, details } = result.error ?? {}
+        assert.deepEqual([code, details?.['field']], ['InvalidRequest', 'content'])
+      } else assert.equal(result.metrics?.chunk_id, `c-${i}`)
     })
     const last = results.at(-1)?.group ?? 0
     assert.ok(last >= total / 100 - 1, `${last} groups`)

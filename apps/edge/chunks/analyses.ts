@@ -199,6 +199,10 @@ function itemView(chunk: AnalysedChunk | undefined) {
 
 function failedItem(item: unknown, { code, message, details }: Problem) {
   const id = (item as { chunk_id?: unknown } | null)?.chunk_id
-  const error = code === 'VALIDATION_FAILED' ? 'ValidationError' : 'Invalid request'
-  return { item_id: typeof id === 'string' ? id : null, error: { error, message, details } }
+  const named = code === 'VALIDATION_FAILED' ? IMPOSSIBLE : INVALID
+  return { item_id: typeof id === 'string' ? id : null, error: { ...named, message, details } }
 }
+
+/** As the document spells them: in its examples, and in its table of errors. */
+const INVALID = { error: 'Invalid request', code: 'InvalidRequest' } as const
+const IMPOSSIBLE = { error: 'ValidationError', code: 'ValidationError' } as const

@@ -72,6 +72,7 @@ const FailedItem = Type.Object(
     item_id: nullable(Type.String(), 'It has none that can be read.'),
     error: Type.Object({
       error: Type.String(),
+      code: Type.Enum(['InvalidRequest', 'ValidationError']),
       message: Type.String(),
       details: Type.Optional(Type.Unknown()),
     }),
