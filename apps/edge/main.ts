@@ -123,12 +123,10 @@ async function serve(main: Main): Promise<void> {
     ...{ maxBodyBytes, maxLargeBodyBytes },
   }
   const router = new Router({ ...routing, dialect })
-  functionRoutes(router, {
-    ...{ send: sendFunction, queries, definitions, functionIds, maxBodyBytes },
-  })
+  functionRoutes(router, { send: sendFunction, queries, definitions, functionIds })
   const cancelJob = createCancelJob({ send, queries })
   jobRoutes(router, {
-    ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries, maxBodyBytes },
+    ...{ definitions, agreement, invocations, begunJobs, cancelJob, queries },
     laterMaxMs: laterMaxMs(config.eventTtlDays),
   })
   explainRoutes(router, { bus, payloads, presence, queries, concurrency })
@@ -137,14 +135,12 @@ async function serve(main: Main): Promise<void> {
   mountLambda(lambda, {
     ...{ bus, payloads, presence, definitions, agreement, sessions, queries, invocations },
     ...{ begunJobs, cache },
-    ...{ send, telemetry, log, stack, maxBodyBytes },
+    ...{ send, telemetry, log, stack },
   })
   lambda.close()
   const analyses = createAnalyses({ bus, payloads, send })
   const comparisons = stack.use(new Comparisons())
-  mountChunks(routing, {
-    ...{ analyses, comparisons, send, queries, maxBodyBytes: maxLargeBodyBytes },
-  })
+  mountChunks(routing, { analyses, comparisons, send, queries })
   mountAccounts(routing, {
     ...{ bus, payloads, send, agreement, users, keys: apiKeys, queries, pepper, limiter, tokens },
     addressOf: (incoming) => clientAddress(incoming, config.trustedProxies),
@@ -163,7 +159,7 @@ async function serve(main: Main): Promise<void> {
   const redrive = createRedrive({
     ...{ letters, payloads, appender, agreement, definitions, invocations, queries, jobIds },
   })
-  deadLetterRoutes(operations, { letters, redrive, maxBodyBytes, log })
+  deadLetterRoutes(operations, { letters, redrive, log })
   operations.close()
   mountDocuments(routing, { auth })
   mountOperations(app, {

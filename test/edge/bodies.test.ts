@@ -3,49 +3,25 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import type { HttpBindings } from '@hono/node-server'
-import { Hono } from 'hono'
-import { createLog } from '#runtime/log.ts'
-import { createTelemetry } from '#runtime/telemetry.ts'
-import { ANYBODY_HERE } from '../../apps/edge/access/principal.ts'
-import { Admission } from '../../apps/edge/http/admission.ts'
 import { readJson } from '../../apps/edge/http/body.ts'
 import { Router } from '../../apps/edge/http/exchange.ts'
-import { serveHttp, type HttpServer } from '../../apps/edge/http/server.ts'
 import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
 import { unwatched as fetch } from '../support/documented.ts'
+import { serveRoutes } from '../support/routes-server.ts'
 import { until } from '../support/until.ts'
 
 const PATH = '/api/v1/similarity/calculate'
 const BYTES_MAX = 1024 ** 2
-/** One packed body fills it. */
-const admission = new Admission({ maxRequests: 10, maxLargeBytes: BYTES_MAX })
-let server: HttpServer
-let url: string
+let server: Awaited<ReturnType<typeof serveRoutes>>
 
 before(async () => {
-  const app = new Hono<{ Bindings: HttpBindings }>()
-  const router = new Router({
-    ...{ app, dialect: authDialect, admission },
-    telemetry: createTelemetry({ process: 'edge', instance: 'e1' }),
-    log: createLog({ process: 'edge', level: 'info', write: () => undefined }),
-    guard: () => ({ principal: ANYBODY_HERE, headers: {} }),
-    once: () => assert.fail('no request here has a key'),
-    stopping: new AbortController().signal,
-    ...{ maxBodyBytes: BYTES_MAX, maxLargeBodyBytes: BYTES_MAX },
+  server = await serveRoutes({ maxBodyBytes: BYTES_MAX }, (routing) => {
+    const router = new Router({ ...routing, dialect: authDialect })
+    router.on(`POST ${PATH}`, async (exchange) => ({
+      status: 200,
+      body: JSON.stringify(await readJson(exchange)),
+    }))
   })
-  router.on(`POST ${PATH}`, async ({ incoming }) => ({
-    status: 200,
-    body: JSON.stringify(await readJson(incoming, BYTES_MAX)),
-  }))
-  server = await serveHttp({
-    ...{ host: '127.0.0.1', port: 0, fetch: app.fetch },
-    prepare: () => undefined,
-    refuse: () => undefined,
-    failed: (error) => assert.fail(String(error)),
-    malformed: () => '',
-  })
-  url = `http://127.0.0.1:${server.port}`
 })
 after(() => server[Symbol.asyncDispose]())
 
@@ -53,7 +29,7 @@ const PACKED = { 'content-type': 'application/json', 'content-encoding': 'gzip' 
 const TEXT = Buffer.from(JSON.stringify({ content1: 'a b c', content2: 'ä 中 😀' }))
 
 async function sent(body: Buffer) {
-  const answered = await fetch(url + PATH, {
+  const answered = await fetch(server.url + PATH, {
     ...{ method: 'POST', headers: PACKED, signal: AbortSignal.timeout(10_000) },
     body: new Uint8Array(body),
   })
@@ -62,6 +38,7 @@ async function sent(body: Buffer) {
 
 /** All of it, since one packed body fills the room. */
 const isGivenBack = () => {
+  const { admission } = server
   const isFree = admission.current === 0 && admission.enter(BYTES_MAX)
   if (isFree) admission.leave(BYTES_MAX)
   return isFree
@@ -113,7 +90,7 @@ describe('a packed body', () => {
           `Content-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`,
       )
       socket.write(body.subarray(0, 20))
-      await until(() => admission.current === 1)
+      await until(() => server.admission.current === 1)
       assert.equal((await sent(gzipSync(TEXT)))[0], 503)
       socket.destroy()
       await until(isGivenBack)

@@ -1,38 +1,27 @@
 /** What every answer carries and every request leaves in the log, over a real connection. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { HttpBindings } from '@hono/node-server'
-import { Hono } from 'hono'
 import { Problem } from '#domain/problem.ts'
-import { createLog } from '#runtime/log.ts'
-import { createTelemetry } from '#runtime/telemetry.ts'
-import { ANYBODY_HERE } from '../../apps/edge/access/principal.ts'
 import { ROUTES } from '../../apps/edge/access/routes.ts'
-import { Admission } from '../../apps/edge/http/admission.ts'
 import { Router } from '../../apps/edge/http/exchange.ts'
-import { serveHttp, type HttpServer } from '../../apps/edge/http/server.ts'
 import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
 import { functionsDialect } from '../../apps/edge/surfaces/functions/dialect.ts'
 import { unwatched as fetch } from '../support/documented.ts'
+import { serveRoutes, type Routing } from '../support/routes-server.ts'
 
 const GOING = { since: '2026-01-01T00:00:00Z', sunset: '2026-07-01T00:00:00Z' }
 const lines: Record<string, unknown>[] = []
-let server: HttpServer
+let server: Awaited<ReturnType<typeof serveRoutes>>
 let url: string
 
 before(async () => {
-  const app = new Hono<{ Bindings: HttpBindings }>()
   const write = (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>)
-  const routing = {
-    app,
-    telemetry: createTelemetry({ process: 'edge', instance: 'e1' }),
-    log: createLog({ process: 'edge', level: 'info', write }),
-    admission: new Admission({ maxRequests: 10, maxLargeBytes: 1_024 }),
-    guard: () => ({ principal: ANYBODY_HERE, headers: {} }),
-    once: () => assert.fail('no request here has a key'),
-    stopping: new AbortController().signal,
-    ...{ maxBodyBytes: 1_024, maxLargeBodyBytes: 1_024 },
-  }
+  server = await serveRoutes({ maxBodyBytes: 1_024, write }, mount)
+  url = server.url
+})
+after(() => server[Symbol.asyncDispose]())
+
+function mount(routing: Routing): void {
   const functions = { ...routing, dialect: functionsDialect }
   const router = new Router(functions, {
     ...ROUTES,
@@ -45,16 +34,7 @@ before(async () => {
     if (query('page') === 'x') throw new Problem('INVALID_REQUEST', 'page must be an integer')
     return { status: 200, body: '{}' }
   })
-  server = await serveHttp({
-    ...{ host: '127.0.0.1', port: 0, fetch: app.fetch },
-    prepare: () => undefined,
-    refuse: () => undefined,
-    failed: (error) => assert.fail(String(error)),
-    malformed: () => '',
-  })
-  url = `http://127.0.0.1:${server.port}`
-})
-after(() => server[Symbol.asyncDispose]())
+}
 
 describe('an answer', () => {
   it('says of a route that is going away that it is, and of no other', async () => {

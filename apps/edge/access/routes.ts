@@ -19,8 +19,11 @@ export interface RouteAccess {
    * nor the answer may be kept in clear for that.
    */
   readonly creates?: true | 'secret'
-  /** Its body may be as large as `MAX_ANALYSIS_BYTES` says. */
-  readonly large?: true
+  /**
+   * What its body may come to, in bytes; `large`: what `MAX_ANALYSIS_BYTES` says; none: what
+   * `MAX_BODY_BYTES` says.
+   */
+  readonly body?: number | 'large'
   readonly deprecated?: Deprecated
 }
 
@@ -41,7 +44,11 @@ const CHUNKS_WRITE: readonly Scope[] = ['chunks:write']
 const KEYS: readonly Scope[] = ['keys:write']
 const ADMIN: readonly Scope[] = ['admin']
 
-const ANALYSIS = { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true, large: true } as const
+/** Some names and a password, some scopes. */
+const FORM_BYTES = 8 * 1024
+const GRAPHQL_BYTES = 64 * 1024
+
+const ANALYSIS = { scopes: CHUNKS_WRITE, limit: 'chunks', creates: true, body: 'large' } as const
 
 export const ROUTES = {
   'GET /functions': { scopes: READ },
@@ -72,23 +79,25 @@ export const ROUTES = {
   'POST /api/v1/documents/analyze': ANALYSIS,
   'GET /api/v1/documents/:document_id/report': { scopes: CHUNKS, limit: 'chunks' },
   'POST /api/v1/batch/analyze': ANALYSIS,
-  'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks', large: true },
+  'POST /api/v1/similarity/calculate': { scopes: CHUNKS, limit: 'chunks', body: 'large' },
   'GET /api/v1/optimizations': { scopes: CHUNKS, limit: 'chunks' },
   'GET /api/v1/optimizations/:id': { scopes: CHUNKS, limit: 'chunks' },
-  'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks' },
+  'PATCH /api/v1/optimizations/:id': { scopes: CHUNKS_WRITE, limit: 'chunks', body: FORM_BYTES },
 
   'GET /api/v1/events': { scopes: EVENTS },
   'GET /api/v1/ws': { scopes: EVENTS },
   // Each field wants the scope of the route that shows the same, and the tightest limit of them holds.
-  'POST /graphql': { scopes: [...READ, ...JOBS, ...CHUNKS, ...EVENTS], limit: 'chunks' },
+  'POST /graphql': {
+    ...{ scopes: [...READ, ...JOBS, ...CHUNKS, ...EVENTS], limit: 'chunks', body: GRAPHQL_BYTES },
+  },
 
-  'POST /api/v1/auth/token': { scopes: [] },
+  'POST /api/v1/auth/token': { scopes: [], body: FORM_BYTES },
   'GET /api/v1/users': { scopes: ADMIN, closed: true },
-  'POST /api/v1/users': { scopes: ADMIN, closed: true, creates: 'secret' },
-  'PATCH /api/v1/users/:username': { scopes: ADMIN, closed: true },
+  'POST /api/v1/users': { scopes: ADMIN, closed: true, creates: 'secret', body: FORM_BYTES },
+  'PATCH /api/v1/users/:username': { scopes: ADMIN, closed: true, body: FORM_BYTES },
   'DELETE /api/v1/users/:username': { scopes: ADMIN, closed: true },
   'GET /api/v1/keys': { scopes: KEYS, closed: true },
-  'POST /api/v1/keys': { scopes: KEYS, closed: true, creates: 'secret' },
+  'POST /api/v1/keys': { scopes: KEYS, closed: true, creates: 'secret', body: FORM_BYTES },
   'DELETE /api/v1/keys/:key_id': { scopes: KEYS, closed: true },
 
   'GET /openapi.json': { scopes: [] },

@@ -15,28 +15,30 @@ const DISCARD_WITHIN_MS = 2_000
 /** Only such digits can be a number that no double holds: an exponent from 100, or 210 with less. */
 const MAY_OVERFLOW = /\d[eE]\+?0*\d{3}|\d{210}/
 
-export async function readJson(incoming: IncomingMessage, maxBytes: number): Promise<Json> {
-  return parseJson(await readText(incoming, maxBytes))
+/** As much of an exchange as a body needs. */
+export interface Sent {
+  readonly incoming: IncomingMessage
+  readonly maxBodyBytes: number
+}
+
+export async function readJson(sent: Sent): Promise<Json> {
+  return parseJson(await readText(sent))
 }
 
 /** Bodies that were read before their handler asks for them. */
 const ahead = new WeakMap<IncomingMessage, Buffer>()
 
 /** Reads the body for whoever needs it before the handler, which then finds it here. */
-export async function readAhead(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const bytes = await collect(incoming, maxBytes)
-  ahead.set(incoming, bytes)
+export async function readAhead(sent: Sent): Promise<Buffer> {
+  const bytes = await collect(sent)
+  ahead.set(sent.incoming, bytes)
   return bytes
 }
 
 /** JSON text that is not yet understood; an absent body is `undefined`. */
-export async function readOptionalText(
-  incoming: IncomingMessage,
-  maxBytes: number,
-): Promise<string | undefined> {
-  if (!hasBody(incoming)) return undefined
-  const text = await readText(incoming, maxBytes)
+export async function readOptionalText(sent: Sent): Promise<string | undefined> {
+  if (!hasBody(sent.incoming)) return undefined
+  const text = await readText(sent)
   return text === '' ? undefined : text
 }
 
@@ -67,11 +69,10 @@ export function hasBody({ headers }: IncomingMessage): boolean {
   return encoding !== undefined || (length !== undefined && length !== '0')
 }
 
-async function readText(incoming: IncomingMessage, maxBytes: number): Promise<string> {
+async function readText(sent: Sent): Promise<string> {
+  const { incoming } = sent
   if (hasBody(incoming)) requireJson(incoming)
-  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
-  const bytes = ahead.get(incoming) ?? (await collect(incoming, maxBytes))
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  const bytes = ahead.get(incoming) ?? (await collect(sent))
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (error) {
@@ -89,8 +90,9 @@ function requireJson({ headers }: IncomingMessage): void {
   }
 }
 
-/** `maxBytes` counts what the body is, not how it was packed for the way. */
-function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** The bound counts what the body is, not how it was packed for the way. */
+async function collect({ incoming, maxBodyBytes: maxBytes }: Sent): Promise<Buffer> {
+  if (Number(incoming.headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
   const unzip = isZipped(incoming) ? createGunzip() : undefined
   return new Promise<Buffer>((resolve, reject) => {
     const chunks: Buffer[] = []
@@ -117,10 +119,12 @@ function collect(incoming: IncomingMessage, maxBytes: number): Promise<Buffer> {
 }
 
 /** What the body may come to, as far as its headers tell. */
-export function bytesToCome(incoming: IncomingMessage, maxBytes: number): number {
+export function bytesToCome({ incoming, maxBodyBytes }: Sent): number {
   const { 'content-length': length, 'content-encoding': encoding } = incoming.headers
   if (!hasBody(incoming)) return 0
-  return encoding === undefined ? Math.min(maxBytes, Number(length ?? maxBytes)) : maxBytes
+  return encoding === undefined
+    ? Math.min(maxBodyBytes, Number(length ?? maxBodyBytes))
+    : maxBodyBytes
 }
 
 function isZipped({ headers }: IncomingMessage): boolean {

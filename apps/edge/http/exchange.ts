@@ -40,6 +40,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 export interface Exchange {
   readonly incoming: IncomingMessage
+  /** What its body may come to. */
+  readonly maxBodyBytes: number
   readonly requestId: string
   readonly principal: Principal
   /** What every message that comes of this request carries on. */
@@ -93,7 +95,7 @@ export interface RouterOptions {
   readonly admission: Admission
   readonly guard: Guard
   readonly once: AnswerOnce
-  /** What a body may come to, and that of a route which takes large ones. */
+  /** What a body may come to where its route does not say, and where that takes large ones. */
   readonly maxBodyBytes: number
   readonly maxLargeBodyBytes: number
   readonly stopping: AbortSignal
@@ -142,6 +144,11 @@ export class Router {
     }
   }
 
+  #maxBodyBytes({ body }: RouteAccess): number {
+    const { maxBodyBytes, maxLargeBodyBytes } = this.#options
+    return body === 'large' ? maxLargeBodyBytes : (body ?? maxBodyBytes)
+  }
+
   async #answer(
     context: Context<{ Bindings: HttpBindings }>,
     template: string,
@@ -154,9 +161,8 @@ export class Router {
     const { incoming, outgoing } = context.env
     const requestId = requestIdOf(incoming)
     const about = context.req.param('request_id')
-    const { maxBodyBytes, maxLargeBodyBytes } = this.#options
-    const maxBytes = access.large === true ? maxLargeBodyBytes : maxBodyBytes
-    const largeBytes = access.large === true ? bytesToCome(incoming, maxBytes) : 0
+    const maxBodyBytes = this.#maxBodyBytes(access)
+    const largeBytes = access.body === 'large' ? bytesToCome({ incoming, maxBodyBytes }) : 0
     const admitted = admission.enter(largeBytes)
     let answer: Answer
     let limits: Verdict['headers']
@@ -171,6 +177,7 @@ export class Router {
       const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
       const exchange: Exchange = {
         incoming,
+        maxBodyBytes,
         requestId,
         principal,
         cause: { correlationid: requestId, traceparent },
@@ -190,7 +197,7 @@ export class Router {
       const isKeyed = creates !== undefined && 'idempotency-key' in incoming.headers
       const render = (problem: Problem) => dialect.render(problem, requestId, about)
       answer = isKeyed
-        ? await once(exchange, handle, { isSecret: creates === 'secret', maxBytes, render })
+        ? await once(exchange, handle, { isSecret: creates === 'secret', render })
         : await handle(exchange)
     } catch (error) {
       problem = asProblem(error)

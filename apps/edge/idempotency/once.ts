@@ -51,8 +51,6 @@ export interface OnceOptions {
 export interface Telling {
   /** Of what must not be read on the log. */
   readonly isSecret: boolean
-  /** Of the body. */
-  readonly maxBytes: number
   /** How its surface tells a problem. */
   readonly render: (problem: Problem) => WholeAnswer
 }
@@ -64,12 +62,12 @@ export function createOnce(options: OnceOptions): AnswerOnce {
   const { log, room, pepper } = options
   const secretly = pepper === undefined ? undefined : keepSecret(pepper)
 
-  return async (exchange, handle, { isSecret, maxBytes, render }) => {
-    const { incoming, principal, requestId } = exchange
+  return async (exchange, handle, { isSecret, render }) => {
+    const { principal, requestId } = exchange
     const key = parseKey(exchange.header(KEY_HEADER) ?? '')
     const keeping = isSecret ? secretly : inClear
     if (keeping === undefined) throw nothingSecretHere()
-    const fingerprint = keeping.fingerprint(exchange, await readAhead(incoming, maxBytes))
+    const fingerprint = keeping.fingerprint(exchange, await readAhead(exchange))
     room.require([KEYS])
     const digest = digestOf(principal.owner, key)
     const sealed = ({ body, ...rest }: WholeAnswer): WholeAnswer =>

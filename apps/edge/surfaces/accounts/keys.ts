@@ -18,7 +18,6 @@ import { staleness } from '../functions/functions.ts'
 import { shown } from '../operations/dialect.ts'
 import { NewKey, type KeyMade, type KeyPage, type KeyView } from './schemas.ts'
 
-const BODY_BYTES_MAX = 8 * 1024
 const LAST = 4
 /** Later years need more than four digits, and no read model would know the key. */
 const EXPIRES_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z')
@@ -35,8 +34,9 @@ export interface KeyRoutesOptions {
 export function keyRoutes(router: Router, options: KeyRoutesOptions): void {
   const { send, keys, queries, pepper } = options
 
-  router.on('POST /api/v1/keys', async ({ incoming, cause, effect, principal }) => {
-    const body = validNewKey(await readJson(incoming, BODY_BYTES_MAX))
+  router.on('POST /api/v1/keys', async (exchange) => {
+    const { cause, effect, principal } = exchange
+    const body = validNewKey(await readJson(exchange))
     const { name, scopes } = body
     const expires_at = expiryOf(body.expires_at)
     requireOwn(principal, scopes)

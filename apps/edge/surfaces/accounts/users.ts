@@ -30,8 +30,6 @@ import { shown } from '../operations/dialect.ts'
 import { staleness } from '../functions/functions.ts'
 import { NewUser, UserChanges, USERNAME, type UserPage, type UserView } from './schemas.ts'
 
-const BODY_BYTES_MAX = 8 * 1024
-
 const validNewUser = validator<NewUser>(NewUser)
 const validChanges = validator<UserChanges>(UserChanges)
 
@@ -61,8 +59,9 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     await options.send(asked, cause)
   }
 
-  router.on('POST /api/v1/users', async ({ incoming, cause, effect }) => {
-    const body = validNewUser(await readJson(incoming, BODY_BYTES_MAX))
+  router.on('POST /api/v1/users', async (exchange) => {
+    const { cause, effect } = exchange
+    const body = validNewUser(await readJson(exchange))
     const { username, password, scopes, owner = username } = body
     const password_hash = await hashed(password, hashing)
     const type: CreateUser['type'] = 'user.create'
@@ -82,9 +81,10 @@ export function userRoutes(router: Router, options: UserRoutesOptions): void {
     return shown<UserPage>(200, { ...body, has_more }, staleness(fresh))
   })
 
-  router.on('PATCH /api/v1/users/:username', async ({ incoming, cause, param }) => {
+  router.on('PATCH /api/v1/users/:username', async (exchange) => {
+    const { cause, param } = exchange
     const username = nameIn(param('username'))
-    const { password, scopes } = validChanges(await readJson(incoming, BODY_BYTES_MAX))
+    const { password, scopes } = validChanges(await readJson(exchange))
     const changes = {
       ...(scopes !== undefined && { scopes }),
       ...(password !== undefined && { password_hash: await hashed(password, hashing) }),

@@ -12,7 +12,6 @@ import type { Agreement } from '../../knowledge/agreement.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
 
-const BODY_BYTES_MAX = 8 * 1024
 const USERNAME_BYTES_MAX = 256
 
 /** Told, not compiled: bounds are in bytes, and a violation is told in the words of the document. */
@@ -42,8 +41,9 @@ export interface TokenRouteOptions {
 export function tokenRoute(router: Router, options: TokenRouteOptions): void {
   const { agreement, signIn, tokens, addressOf } = options
 
-  router.on('POST /api/v1/auth/token', async ({ incoming }) => {
-    const body = await readJson(incoming, BODY_BYTES_MAX)
+  router.on('POST /api/v1/auth/token', async (exchange) => {
+    const { incoming } = exchange
+    const body = await readJson(exchange)
     const username = textIn(body, 'username', USERNAME_BYTES_MAX)
     const password = textIn(body, 'password', PASSWORD_BYTES_MAX)
     agreement.requirePresence()

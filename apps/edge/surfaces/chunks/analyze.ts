@@ -5,33 +5,23 @@
 import { markdownOf } from '#domain/chunks/report.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { readJson } from '../../http/body.ts'
-import type { Answer, Exchange, Router } from '../../http/exchange.ts'
+import type { Answer, Router } from '../../http/exchange.ts'
 import type { BatchAnalysis, ChunkAnalysis, DocumentAnalysis } from './answers.ts'
 import { inMarkdown, wantsMarkdown } from './report.ts'
 
-export interface AnalyzeRoutesOptions {
-  readonly analyses: Analyses
-  readonly maxBodyBytes: number
-}
-
-export function analyzeRoutes(
-  router: Router,
-  { analyses, maxBodyBytes }: AnalyzeRoutesOptions,
-): void {
-  const bodyOf = ({ incoming }: Exchange) => readJson(incoming, maxBodyBytes)
-
+export function analyzeRoutes(router: Router, { analyses }: { readonly analyses: Analyses }): void {
   router.on('POST /api/v1/chunks/analyze', async (exchange) =>
-    answered<ChunkAnalysis>(await analyses.chunk(await bodyOf(exchange), exchange)),
+    answered<ChunkAnalysis>(await analyses.chunk(await readJson(exchange), exchange)),
   )
 
   router.on('POST /api/v1/documents/analyze', async (exchange) => {
-    const analysis = await analyses.document(await bodyOf(exchange), exchange)
+    const analysis = await analyses.document(await readJson(exchange), exchange)
     if (!wantsMarkdown(exchange)) return answered<DocumentAnalysis>(analysis)
     return inMarkdown(markdownOf(analysis.document_id, analysis.report))
   })
 
   router.on('POST /api/v1/batch/analyze', async (exchange) =>
-    answered<BatchAnalysis>(await analyses.batch(await bodyOf(exchange), exchange)),
+    answered<BatchAnalysis>(await analyses.batch(await readJson(exchange), exchange)),
   )
 }
 

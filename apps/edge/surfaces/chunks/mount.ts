@@ -1,14 +1,17 @@
 /** The chunk API, put together. Source: the document 003. */
+import type { Analyses } from '../../chunks/analyses.ts'
+import type { Comparisons } from '../../chunks/comparisons.ts'
 import { Router, type RouterOptions } from '../../http/exchange.ts'
 import { authDialect } from '../auth/dialect.ts'
-import { analyzeRoutes, type AnalyzeRoutesOptions } from './analyze.ts'
+import { analyzeRoutes } from './analyze.ts'
 import { optimizationRoutes, type OptimizationRoutesOptions } from './optimizations.ts'
 import { reportRoute } from './report.ts'
-import { similarityRoute, type SimilarityRouteOptions } from './similarity.ts'
+import { similarityRoute } from './similarity.ts'
 
-export type ChunksOptions = AnalyzeRoutesOptions &
-  OptimizationRoutesOptions &
-  SimilarityRouteOptions
+export interface ChunksOptions extends OptimizationRoutesOptions {
+  readonly analyses: Analyses
+  readonly comparisons: Comparisons
+}
 
 export function mountChunks(routing: Omit<RouterOptions, 'dialect'>, options: ChunksOptions): void {
   const router = new Router({ ...routing, dialect: authDialect })

@@ -22,7 +22,6 @@ import type { OptimizationPage, StoredOptimization } from './answers.ts'
 import { filterIn, LISTING_QUERY, orderIn } from './listing.ts'
 import { chunkValidator, SettleInput, type Validate } from '../../chunks/valid.ts'
 
-const BODY_BYTES_MAX = 8 * 1024
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i
 const PARAMETERS = Object.keys(LISTING_QUERY)
 const validSettlement: Validate<SettleInput> = chunkValidator(SettleInput)
@@ -55,7 +54,7 @@ export function optimizationRoutes(
 
   router.on('PATCH /api/v1/optimizations/:id', async (exchange) => {
     const { owner } = exchange.principal
-    const { status } = validSettlement(await readJson(exchange.incoming, BODY_BYTES_MAX))
+    const { status } = validSettlement(await readJson(exchange))
     const { id: optimization_id } = (await found(exchange)).value
     const type: SettleOptimization['type'] = 'optimization.settle'
     const id = chunkMessageId.command(type, randomUUID())

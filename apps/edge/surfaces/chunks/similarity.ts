@@ -4,17 +4,12 @@ import { readJson } from '../../http/body.ts'
 import type { Router } from '../../http/exchange.ts'
 import type { Similarity } from './answers.ts'
 
-export interface SimilarityRouteOptions {
-  readonly comparisons: Comparisons
-  readonly maxBodyBytes: number
-}
-
 export function similarityRoute(
   router: Router,
-  { comparisons, maxBodyBytes }: SimilarityRouteOptions,
+  { comparisons }: { readonly comparisons: Comparisons },
 ): void {
-  router.on('POST /api/v1/similarity/calculate', async ({ incoming }) => {
-    const similarity: Similarity = await comparisons.of(await readJson(incoming, maxBodyBytes))
+  router.on('POST /api/v1/similarity/calculate', async (exchange) => {
+    const similarity: Similarity = await comparisons.of(await readJson(exchange))
     return { status: 200, body: JSON.stringify(similarity) }
   })
 }

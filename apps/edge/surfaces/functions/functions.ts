@@ -45,20 +45,20 @@ export interface FunctionRoutesOptions {
   readonly queries: Queries
   readonly definitions: Definitions
   readonly functionIds: Ids
-  readonly maxBodyBytes: number
 }
 
 export function functionRoutes(router: Router, options: FunctionRoutesOptions): void {
-  const { send, queries, definitions, functionIds, maxBodyBytes } = options
+  const { send, queries, definitions, functionIds } = options
 
   router.on('GET /functions', async ({ principal: { owner } }) => {
     const { value, fresh } = await queries.ask((db) => listFunctions(db, owner))
     return success<FunctionList>(200, { functions: value.map(functionView) }, staleness(fresh))
   })
 
-  router.on('POST /functions', async ({ incoming, cause, effect, principal }) => {
+  router.on('POST /functions', async (exchange) => {
+    const { cause, effect, principal } = exchange
     const { owner } = principal
-    const body = await readJson(incoming, maxBodyBytes)
+    const body = await readJson(exchange)
     const definition = validInput(withoutNulls(body, OPTIONAL))
     requireCompilable(definition)
     requireUsableSchedule(definition)
@@ -91,7 +91,7 @@ export function functionRoutes(router: Router, options: FunctionRoutesOptions): 
   router.on('PUT /functions/:function_id', async (exchange) => {
     const { owner } = exchange.principal
     const function_id = idOf(exchange, 'function_id')
-    const body = await readJson(exchange.incoming, maxBodyBytes)
+    const body = await readJson(exchange)
     const given = validChanges(withoutNulls(body, [...REQUIRED, ...OPTIONAL]))
     requireCompilable(given)
     const changes = body as NullableChanges

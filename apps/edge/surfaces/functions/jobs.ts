@@ -44,17 +44,16 @@ export interface JobRoutesOptions {
   readonly queries: Queries
   /** How far away an invocation may be put off. */
   readonly laterMaxMs: number
-  readonly maxBodyBytes: number
 }
 
 export function jobRoutes(router: Router, options: JobRoutesOptions): void {
   const { definitions, agreement, invocations, begunJobs, cancelJob } = options
-  const { queries, laterMaxMs, maxBodyBytes } = options
+  const { queries, laterMaxMs } = options
 
   router.on('POST /functions/:function_id/invoke', async (exchange) => {
     const { principal } = exchange
     const id = idOf(exchange, 'function_id')
-    const text = (await readOptionalText(exchange.incoming, maxBodyBytes)) ?? '{}'
+    const text = (await readOptionalText(exchange)) ?? '{}'
     const event = parseJson(text)
     const given = parsePrefer(exchange.header('prefer'))
     const runAt = parseRunAt(exchange, Date.now(), laterMaxMs)

@@ -20,7 +20,6 @@ import { operationsDialect } from '../operations/dialect.ts'
 import { Asking } from './asking.ts'
 import type { GraphqlServer } from './server.ts'
 
-const BODY_BYTES_MAX = 64 * 1024
 const WITHIN_MS = 15_000
 const RESPONSE_TYPE = 'application/graphql-response+json'
 
@@ -44,7 +43,7 @@ export function mountGraphql(
     (loaded ??= import('./server.ts').then(({ createServer }) => createServer(log)))
 
   router.on('POST /graphql', async (exchange) => {
-    const body = await readJson(exchange.incoming, BODY_BYTES_MAX)
+    const body = await readJson(exchange)
     if (typeof body !== 'object' || body === null || Array.isArray(body)) {
       throw new Problem('INVALID_REQUEST', 'The body must be one GraphQL request, as an object.')
     }

@@ -22,20 +22,19 @@ export interface ExecuteRouteOptions {
   readonly sessions: Sessions
   readonly versions: BoundVersions
   readonly executions: Executions
-  readonly maxBodyBytes: number
 }
 
 export function executeRoute(router: Router, options: ExecuteRouteOptions): void {
-  const { agreement, sessions, versions, executions, maxBodyBytes } = options
+  const { agreement, sessions, versions, executions } = options
 
   router.on('POST /api/v1/execute/:request_id', async (exchange) => {
-    const { param, principal, incoming } = exchange
+    const { param, principal } = exchange
     agreement.requirePresence()
     const session = sessions.get(param('request_id'), principal.owner)
     requireExecute(principal, session.runtime)
     const finding = versions.of(session)
     const defined = finding instanceof Promise ? await finding : finding
-    const text = (await readOptionalText(incoming, maxBodyBytes)) ?? ''
+    const text = (await readOptionalText(exchange)) ?? ''
     const params = paramsOf(parseJson(text))
     inParams(() => defined.validateEvent?.(params, text.length))
     const control = parseCacheControl(exchange.header('x-cache-control'))

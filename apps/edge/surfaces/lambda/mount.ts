@@ -36,12 +36,11 @@ export interface LambdaOptions {
   readonly telemetry: Telemetry
   readonly log: Log
   readonly stack: AsyncDisposableStack
-  readonly maxBodyBytes: number
 }
 
 export function mountLambda(router: Router, options: LambdaOptions): void {
   const { bus, payloads, presence, definitions, agreement, sessions, queries } = options
-  const { invocations, begunJobs, cache, send, telemetry, log, stack, maxBodyBytes } = options
+  const { invocations, begunJobs, cache, send, telemetry, log, stack } = options
   const pins = stack.use(new Pins({ bus, presence, sessions }))
   const commands = createSessionCommands({ send, sessions, queries })
   const executionsTotal = telemetry.counter(
@@ -56,8 +55,8 @@ export function mountLambda(router: Router, options: LambdaOptions): void {
   })
   const versions = new BoundVersions({ bus, payloads, definitions })
   sessionRoutes(router, {
-    ...{ definitions, agreement, sessions, commands, pins, queries, maxBodyBytes },
+    ...{ definitions, agreement, sessions, commands, pins, queries },
   })
-  executeRoute(router, { agreement, sessions, versions, executions, maxBodyBytes })
+  executeRoute(router, { agreement, sessions, versions, executions })
   scriptRoutes(router, { definitions, agreement })
 }

@@ -30,7 +30,6 @@ export interface SessionRoutesOptions {
   readonly commands: SessionCommands
   readonly pins: Pins
   readonly queries: Queries
-  readonly maxBodyBytes: number
 }
 
 export function sessionRoutes(router: Router, options: SessionRoutesOptions): void {
@@ -38,7 +37,7 @@ export function sessionRoutes(router: Router, options: SessionRoutesOptions): vo
 
   router.on('POST /api/v1/initialize', async (exchange) => {
     const { owner } = exchange.principal
-    const text = (await readOptionalText(exchange.incoming, options.maxBodyBytes)) ?? '{}'
+    const text = (await readOptionalText(exchange)) ?? '{}'
     const context = contextOf(validBody(parseJson(text)))
     try {
       agreement.requirePresence()

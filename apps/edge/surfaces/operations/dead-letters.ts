@@ -35,12 +35,11 @@ const validMany = validator<RedriveManyBody>(RedriveManyBody)
 export interface DeadLetterRoutesOptions {
   readonly letters: DeadLetters
   readonly redrive: Redrive
-  readonly maxBodyBytes: number
   readonly log: Log
 }
 
 export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOptions): void {
-  const { letters, redrive, maxBodyBytes, log } = options
+  const { letters, redrive, log } = options
 
   // A filter that is mistyped must not mean all letters.
   const on = (route: RouteName, known: readonly string[], handle: Handle) =>
@@ -87,7 +86,7 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
 
   on('POST /api/v1/dead-letters/:id/redrive', [], async (exchange) => {
     const id = idOf(exchange, 'id')
-    const text = await readOptionalText(exchange.incoming, maxBodyBytes)
+    const text = await readOptionalText(exchange)
     const { again = false } = validAgain(text === undefined ? {} : parseJson(text))
     return shown<RedrivenView>(
       200,
@@ -96,7 +95,7 @@ export function deadLetterRoutes(router: Router, options: DeadLetterRoutesOption
   })
 
   on('POST /api/v1/dead-letters/redrive', [], async (exchange) => {
-    const body = validMany(await readJson(exchange.incoming, maxBodyBytes))
+    const body = validMany(await readJson(exchange))
     const { ids, again = false, after = 0, limit = PAGE_MAX, ...filter } = body
     const page = ids === undefined ? await letters.page({ ...filter, after, limit }) : undefined
     const redriven: RedrivenView[] = []
