@@ -31,6 +31,7 @@ import {
 import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
 import {
   applyToOptimizations,
+  lapseOthers,
   noOptimizationChanges,
   removeLeft,
   removeReplaced,
@@ -121,7 +122,9 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(users.size > 0 ? [upsertUsers(users), deleteUsers(users)] : []),
     ...(keys.made.size > 0 ? [insertKeys(keys)] : []),
     ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
-    ...(optimizations.chunks.size > 0 ? [removeReplaced(optimizations)] : []),
+    ...(optimizations.chunks.size > 0
+      ? [removeReplaced(optimizations), lapseOthers(optimizations)]
+      : []),
     ...(optimizations.documents.size > 0 ? [removeLeft(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
     ...(corpus.documents.size > 0 ? [removeDocuments(corpus)] : []),

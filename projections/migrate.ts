@@ -20,6 +20,7 @@ import * as searchedOptimizations from './migrations/0010-searched-optimizations
 import * as documentReports from './migrations/0011-document-reports.ts'
 import * as chunkIndex from './migrations/0012-chunk-index.ts'
 import * as suggestionsOfDocuments from './migrations/0013-suggestions-of-documents.ts'
+import * as lapsedSuggestions from './migrations/0014-lapsed-suggestions.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -35,6 +36,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0011-document-reports': documentReports,
   '0012-chunk-index': chunkIndex,
   '0013-suggestions-of-documents': suggestionsOfDocuments,
+  '0014-lapsed-suggestions': lapsedSuggestions,
 }
 
 export class MigrationError extends Error {

@@ -1,17 +1,20 @@
 /**
  * Read model: what analyses suggest. What became of a suggestion is in the model beside it
- * (`settlements.ts`); without a word there, it is pending.
+ * (`settlements.ts`); without a word there, it is pending. What is asked of both is in
+ * `optimization-queries.ts`.
  *
  * Applies `analysis.completed`. The newest analysis of a chunk counts, that of its document if it
- * has one: suggestions for a content that it has no more are gone, as are those for a chunk that its
- * document has no more, and one that is found again is written anew.
+ * has one, and it counts whole, whatever its options:
+ * 1. Suggestions for a content that the chunk has no more are gone, as are those for a chunk that its
+ *    document has no more; one that is found again is written anew.
+ * 2. One that is not found again has lapsed: it is shown only if somebody has settled it, before or
+ *    after. So the order in which analyses and settlements are applied makes no difference, and what
+ *    an analysis leaves out because it is ignored stays in sight.
  */
-import { sql } from 'kysely'
 import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
-import type { Finding, OptimizationStatus, OptimizationType, Priority } from '#events/chunks.ts'
+import type { Finding, Metrics, OptimizationType, Priority } from '#events/chunks.ts'
 import { MOVED } from './checkpoint.ts'
-import type { Db } from './database.ts'
-import { searchedWords, searchQuery } from './searched-words.ts'
+import { searchedWords } from './searched-words.ts'
 import { column, type Part } from './statement.ts'
 
 export interface OptimizationTable {
@@ -25,22 +28,15 @@ export interface OptimizationTable {
   type: OptimizationType
   priority: Priority
   overall_score: number
+  /** Null: it was found before they were kept. */
+  metrics: Metrics | null
   finding: Finding
   created_at: string
+  /** The newest analysis of its chunk does not find it. */
+  lapsed: boolean
   /** What a full-text search looks at; the database makes its index terms of it. */
   words: string
 }
-
-const TOLD = [
-  ...(['id', 'owner', 'chunk_id', 'content_hash', 'kind', 'name', 'type', 'priority'] as const),
-  ...(['overall_score', 'finding', 'created_at'] as const),
-] as const satisfies readonly (keyof OptimizationTable)[]
-
-export type OptimizationRow = Readonly<Pick<OptimizationTable, (typeof TOLD)[number]>> & {
-  readonly status: OptimizationStatus
-}
-
-// ── events ──────────────────────────────────────────────────────────────────────────────────────
 
 interface SeenChunk {
   readonly owner: string
@@ -105,6 +101,10 @@ export function applyToOptimizations(
       forget(seen)
       Object.assign(seen, { content_hash, changed: true })
     }
+    for (const id of seen.found) {
+      const row = found.get(id)
+      if (row !== undefined && placeOf(row) === place) row.lapsed = true
+    }
     for (const { id, created_at, status, ...finding } of optimizations) {
       const { type, priority } = finding
       // That all is well is no suggestion.
@@ -112,7 +112,8 @@ export function applyToOptimizations(
       seen.found.add(id)
       found.set(id, {
         ...{ id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score },
-        ...{ finding, created_at, words: searchedText({ chunk_id, finding }) },
+        ...{ metrics, finding, created_at, lapsed: false },
+        words: searchedText({ chunk_id, finding }),
       })
     }
   }
@@ -148,6 +149,29 @@ export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
       where o.owner = r.owner and o.chunk_id = r.chunk_id
         and case o.kind when 'document' then o.name else '' end = r.place
         and o.content_hash is distinct from r.content_hash
+        and o.id <> all (${$(5)}::text[])`,
+  }
+}
+
+/** Of the same content, by an analysis before, and not found again. */
+export function lapseOthers({ chunks, found }: OptimizationChanges): Part {
+  const rows = [...chunks.values()].filter(({ changed }) => !changed)
+  return {
+    name: 'lapsed',
+    values: [
+      column(rows.map((row) => row.owner)),
+      column(rows.map((row) => row.place)),
+      column(rows.map((row) => row.chunk_id)),
+      column(rows.map((row) => row.content_hash)),
+      column([...found.keys()]),
+    ],
+    sql: ($) => `
+      update optimizations o set lapsed = true
+      from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[])
+        r(owner, place, chunk_id, content_hash)
+      where o.owner = r.owner and o.chunk_id = r.chunk_id
+        and case o.kind when 'document' then o.name else '' end = r.place
+        and o.content_hash = r.content_hash and not o.lapsed
         and o.id <> all (${$(5)}::text[])`,
   }
 }
@@ -195,126 +219,25 @@ export function upsertOptimizations({ found }: OptimizationChanges): Part {
       column(rows.map((row) => JSON.stringify(row.finding))),
       column(rows.map((row) => row.created_at)),
       column(rows.map((row) => row.words)),
+      column(rows.map((row) => JSON.stringify(row.metrics))),
+      column(rows.map((row) => row.lapsed)),
     ],
     sql: ($) => `
       insert into optimizations
         (id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score, finding,
-          created_at, words)
+          created_at, words, metrics, lapsed)
       select r.id, r.owner, r.chunk_id, r.content_hash, r.kind, r.name, r.type, r.priority,
-        r.overall_score, r.finding, r.created_at, to_tsvector('simple', r.words)
+        r.overall_score, r.finding, r.created_at, to_tsvector('simple', r.words), r.metrics, r.lapsed
       from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[],
         ${$(6)}::text[], ${$(7)}::text[], ${$(8)}::text[], ${$(9)}::float8[], ${$(10)}::json[],
-        ${$(11)}::timestamptz[], ${$(12)}::text[])
+        ${$(11)}::timestamptz[], ${$(12)}::text[], ${$(13)}::json[], ${$(14)}::boolean[])
         r(id, owner, chunk_id, content_hash, kind, name, type, priority, overall_score, finding,
-          created_at, words)
+          created_at, words, metrics, lapsed)
       on conflict (id) do update set
         kind = excluded.kind, name = excluded.name, priority = excluded.priority,
         overall_score = excluded.overall_score, finding = excluded.finding,
-        created_at = excluded.created_at, words = excluded.words`,
+        created_at = excluded.created_at, words = excluded.words,
+        metrics = excluded.metrics, lapsed = excluded.lapsed`,
   }
 }
-
-// ── queries ─────────────────────────────────────────────────────────────────────────────────────
-
-export interface OptimizationFilter {
-  readonly type?: OptimizationType
-  readonly priority?: Priority
-  readonly status?: OptimizationStatus
-  readonly min_score?: number
-  readonly max_score?: number
-  /** ISO 8601, both inclusive. */
-  readonly date_from?: string
-  readonly date_to?: string
-  readonly document_id?: string
-  readonly batch_id?: string
-  readonly chunk_id?: string
-  /** Words to be found in the title, the description, the action or the chunk's id. */
-  readonly q?: string
-}
-
-export interface OptimizationOrder {
-  readonly sortBy: 'created_at' | 'priority' | 'overall_score'
-  readonly order: 'asc' | 'desc'
-  readonly page: number
-  readonly perPage: number
-}
-
-const COLUMNS = TOLD.map((name) => `o.${name}` as const)
-const STATUS = sql<OptimizationStatus>`coalesce(s.status, 'pending')`
-/** By urgency, not by the alphabet. */
-const RANK = sql<number>`array_position(array['low', 'medium', 'high'], o.priority)`
-
-export interface PageOfOptimizations {
-  readonly rows: readonly OptimizationRow[]
-  readonly total: number
-}
-
-export async function pageOfOptimizations(
-  db: Db,
-  owner: string,
-  filter: OptimizationFilter,
-  { sortBy, order, page, perPage }: OptimizationOrder,
-): Promise<PageOfOptimizations> {
-  const matching = filtered(suggestions(db, owner), filter)
-  const by = { created_at: sql`o.created_at`, priority: RANK, overall_score: sql`o.overall_score` }
-  const [rows, counted] = await Promise.all([
-    matching
-      .select(COLUMNS)
-      .select(STATUS.as('status'))
-      .orderBy(by[sortBy], order)
-      .orderBy('o.id')
-      .offset((page - 1) * perPage)
-      .limit(perPage)
-      .execute(),
-    matching.select(({ fn }) => fn.countAll<number>().as('total')).executeTakeFirstOrThrow(),
-  ])
-  return { rows, total: counted.total }
-}
-
-export function findOptimization(
-  db: Db,
-  owner: string,
-  id: string,
-): Promise<OptimizationRow | undefined> {
-  return suggestions(db, owner)
-    .select(COLUMNS)
-    .select(STATUS.as('status'))
-    .where('o.id', '=', id)
-    .executeTakeFirst()
-}
-
-const suggestions = (db: Db, owner: string) =>
-  db
-    .selectFrom('optimizations as o')
-    .leftJoin('settlements as s', 's.optimization_id', 'o.id')
-    .where('o.owner', '=', owner)
-
-type Suggestions = ReturnType<typeof suggestions>
-
-function filtered(all: Suggestions, filter: OptimizationFilter): Suggestions {
-  const { type, priority, status, chunk_id, document_id, batch_id, q } = filter
-  const { min_score, max_score, date_from, date_to } = filter
-  let query = all
-  if (type !== undefined) query = query.where('o.type', '=', type)
-  if (priority !== undefined) query = query.where('o.priority', '=', priority)
-  if (status !== undefined) query = query.where(STATUS, '=', status)
-  if (chunk_id !== undefined) query = query.where('o.chunk_id', '=', chunk_id)
-  if (q !== undefined) query = query.where(finds(q))
-  if (document_id !== undefined) query = of(query, 'document', document_id)
-  if (batch_id !== undefined) query = of(query, 'batch', batch_id)
-  if (min_score !== undefined) query = query.where('o.overall_score', '>=', min_score)
-  if (max_score !== undefined) query = query.where('o.overall_score', '<=', max_score)
-  if (date_from !== undefined) query = query.where('o.created_at', '>=', date_from)
-  if (date_to !== undefined) query = query.where('o.created_at', '<=', date_to)
-  return query
-}
-
-function finds(q: string) {
-  const asked = searchQuery(q)
-  if (asked === undefined) return sql<boolean>`false`
-  return sql<boolean>`o.words @@ to_tsquery('simple', ${asked})`
-}
-
-const of = (query: Suggestions, kind: AnalysisKind, name: string) =>
-  query.where('o.kind', '=', kind).where('o.name', '=', name)

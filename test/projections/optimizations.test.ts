@@ -9,7 +9,7 @@ import {
 } from '#events/analyses.ts'
 import { subjects } from '#events/subjects.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
-import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'
+import { findOptimization, pageOfOptimizations } from '#projections/optimization-queries.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
 import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
 import { later } from './happenings.ts'
@@ -147,6 +147,42 @@ test('the newest analysis of a chunk counts, in one batch as in many', async () 
     )
     const ids = [idOf('a', '1', 'quality'), idOf('b', '1', 'size'), idOf('c', '1', 'redundancy')]
     assert.deepEqual(await ignoredAmong(world.db, ids), new Set(ids.slice(0, 2)))
+  }
+})
+
+test('what the newest analysis of the same content does not find is gone, but not what was settled', async () => {
+  const [a, b] = ['a', 'b'].map((id) => idOf(id, '1', 'quality')) as [string, string]
+  const happened = [
+    analysed(1, ['a', '1', 'quality', 'size'], ['b', '1', 'quality', 'size']),
+    settled(2, a, 'applied'),
+    analysed(3, ['a', '1', 'size'], ['b', '1']),
+    settled(4, b, 'ignored'),
+    asDocument(analysed(5, ['b', '1', 'redundancy', 'similarity']), 'd'),
+    asDocument(analysed(6, ['b', '1', 'similarity']), 'd'),
+    analysed(7, ['b', '1', 'redundancy']),
+    analysed(8, ['a', '1', 'size'], ['b', '1']),
+    analysed(9, ['b', '1', 'size']),
+  ]
+  for (const size of [1, 2, 3, 5, happened.length]) {
+    await using world = await openWorld()
+    await using running = world.project()
+    assert.ok(running)
+    for (let at = 0; at < happened.length; at += size) {
+      await world.say(happened.slice(at, at + size))
+      await world.projected()
+    }
+    const expected = [
+      `${a} applied at 1 0.01`,
+      `${b} ignored at 1 0.01`,
+      `${idOf('b', '1', 'similarity')} pending at 6 0.06`,
+      `${idOf('a', '1', 'size')} pending at 8 0.08`,
+      `${idOf('b', '1', 'size')} pending at 9 0.09`,
+    ]
+    assert.deepEqual(await rows(world), expected, `${size} at a time`)
+    const gone = idOf('b', '1', 'redundancy')
+    assert.equal(await findOptimization(world.db, OWNER, gone), undefined)
+    await rebuild(world)
+    assert.deepEqual(await rows(world), expected, `${size} at a time, rebuilt`)
   }
 })
 

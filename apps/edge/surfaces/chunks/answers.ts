@@ -12,6 +12,8 @@ export const StoredOptimization = Type.Object(
   {
     ...Optimization.properties,
     overall_score: score(),
+    /** What was found before they were kept is shown without. */
+    metrics: Type.Optional(Metrics),
     document_id: Type.Optional(Type.String()),
     batch_id: Type.Optional(Type.String()),
   },

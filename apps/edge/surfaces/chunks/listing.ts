@@ -3,7 +3,7 @@
  * Source: "分页", "排序" and "过滤" of the chunk API's document.
  */
 import Type from 'typebox'
-import type { OptimizationFilter, OptimizationOrder } from '#projections/optimizations.ts'
+import type { OptimizationFilter, OptimizationOrder } from '#projections/optimization-queries.ts'
 import { impossible, refused } from '../../chunks/valid.ts'
 import type { Parameter } from '../../documents/operation.ts'
 import type { Exchange } from '../../http/exchange.ts'

@@ -128,6 +128,9 @@ export const chunkOperations = {
   'GET /api/v1/optimizations': {
     tag: 'chunks',
     summary: 'List suggestions',
+    description:
+      'Those that the newest analysis of each chunk makes, whatever its options, and those that were ' +
+      'settled: what it no longer finds is gone unless somebody has applied or ignored it.',
     query: LISTING_QUERY,
     answers: {
       200: {

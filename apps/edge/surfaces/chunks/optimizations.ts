@@ -11,7 +11,7 @@ import {
   type OptimizationOrder,
   type OptimizationRow,
   type PageOfOptimizations,
-} from '#projections/optimizations.ts'
+} from '#projections/optimization-queries.ts'
 import type { SendCommand } from '../../commands.ts'
 import { readJson } from '../../http/body.ts'
 import type { Exchange, Router } from '../../http/exchange.ts'
@@ -92,10 +92,11 @@ export function optimizationsView(
 }
 
 export function optimizationView(row: OptimizationRow): StoredOptimization {
-  const { id, kind, name, finding, overall_score, created_at, status } = row
+  const { id, kind, name, finding, overall_score, metrics, created_at, status } = row
   const { related_total, plan, ...told } = finding
   return {
     ...{ id, ...told, created_at, status, overall_score },
+    ...(metrics !== null && { metrics }),
     ...(related_total !== undefined && { related_total }),
     ...(plan !== undefined && { plan }),
     ...(kind !== 'chunk' && { [`${kind}_id`]: name }),

@@ -1,5 +1,5 @@
 /** Fields of what was suggested for chunks. */
-import { findOptimization, pageOfOptimizations } from '#projections/optimizations.ts'
+import { findOptimization, pageOfOptimizations } from '#projections/optimization-queries.ts'
 import { filterIn, orderIn } from '../chunks/listing.ts'
 import { optimizationIn, optimizationsView, optimizationView } from '../chunks/optimizations.ts'
 import { as } from './asking.ts'
