@@ -18,7 +18,8 @@ const JOB = `id function_id status result timestamp duration function_version ru
   error { code message type line column stack } cancelled retry_at started_at finished_at run_at
   trigger scheduled_for session_id cached_from redriven_from`
 const OPTIMIZATION = `id chunk_id type priority title description suggested_action related_chunks
-  related_total created_at status overall_score plan document_id batch_id`
+  related_total created_at status overall_score plan document_id batch_id
+  metrics { chunk_id quality_score redundancy_score size_score similarity_score overall_score }`
 
 let platform: TestPlatform
 let ada: GraphqlApi
