@@ -19,11 +19,15 @@ export interface Found<T> {
 
 export class Queries {
   readonly #db: Db
-  readonly #readModel: ReadModel
+  readonly #readModel: Pick<ReadModel, 'caughtUp'>
   readonly #said: () => Promise<unknown> | undefined
 
   /** `said`: resolves when what this edge has yet to say is on the log. */
-  constructor(db: Db, readModel: ReadModel, said: () => Promise<unknown> | undefined) {
+  constructor(
+    db: Db,
+    readModel: Pick<ReadModel, 'caughtUp'>,
+    said: () => Promise<unknown> | undefined,
+  ) {
     this.#db = db
     this.#readModel = readModel
     this.#said = said

@@ -30,11 +30,12 @@ const HANG_UP_AFTER_MS = 2_000
 export interface GraphqlOptions {
   readonly queries: Queries
   readonly feed: Feed
+  readonly withinMs?: number
 }
 
 export function mountGraphql(
   routing: Omit<RouterOptions, 'dialect'>,
-  { queries, feed }: GraphqlOptions,
+  { queries, feed, withinMs = WITHIN_MS }: GraphqlOptions,
 ): void {
   const { log } = routing
   const router = new Router({ ...routing, dialect: operationsDialect })
@@ -57,13 +58,13 @@ export function mountGraphql(
     const late = setTimeout(() => {
       isLate = true
       ended.abort()
-    }, WITHIN_MS)
+    }, withinMs)
     try {
       const request = requestOf(body, header('accept'), ended.signal)
       return await answered(await server.fetch('http://edge/graphql', request, { asking }))
     } catch (error) {
       if (!isLate) throw error
-      const message = `The query was not done within ${WITHIN_MS} ms.`
+      const message = `The query was not done within ${withinMs} ms.`
       throw new Problem('TIMEOUT', message, undefined, { cause: error })
     } finally {
       clearTimeout(late)
