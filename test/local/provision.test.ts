@@ -150,7 +150,9 @@ test('a key inside the sources survives the way through', () => {
   assert.equal(formatDeb822(parseDeb822(text)), text)
 })
 
-test('the first rung that holds is used, and the later ones are not tried', async () => {
+const OPTIONS = { env: {}, log: quietLog('test') }
+
+test('the first rung that holds is used, and the later ones are not tried, nor any for what is named', async () => {
   const tried: string[] = []
   const rung = (name: string, outcome: string | undefined | Error) => ({
     name,
@@ -162,6 +164,7 @@ test('the first rung that holds is used, and the later ones are not tried', asyn
   })
   const tool = {
     name: 'tool',
+    setting: 'SLUICE_TOOL',
     rungs: [
       rung('missing', undefined),
       rung('broken', new Error('no network')),
@@ -170,14 +173,22 @@ test('the first rung that holds is used, and the later ones are not tried', asyn
     ],
     advice: 'Install tool.',
   }
-  assert.equal(await provision(tool, quietLog('test')), '/bin/tool')
+  assert.equal(await provision(tool, OPTIONS), '/bin/tool')
   assert.deepEqual(tried, ['missing', 'broken', 'here'])
+  const env = { SLUICE_TOOL: '/given/tool' }
+  assert.equal(await provision(tool, { ...OPTIONS, env }), '/given/tool')
+  assert.deepEqual(tried.slice(3), [])
 })
 
 test('when every rung fails the error says what was tried and what to install', async () => {
   const climb = () => Promise.reject(new Error('no network'))
-  const tool = { name: 'tool', rungs: [{ name: 'download', climb }], advice: 'Install tool.' }
-  await assert.rejects(provision(tool, quietLog('test')), {
+  const tool = {
+    name: 'tool',
+    setting: 'SLUICE_TOOL',
+    rungs: [{ name: 'download', climb }],
+    advice: 'Install tool.',
+  }
+  await assert.rejects(provision(tool, OPTIONS), {
     code: 'PROVISION_FAILED',
     message: 'tool was not found and could not be brought (download: no network). Install tool.',
   })

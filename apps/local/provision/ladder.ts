@@ -5,6 +5,7 @@
  * 1. Nothing is installed on the machine, and nobody needs to be root.
  * 2. Every rung says what it tried, how it ended and how long it took.
  * 3. If all fail, the error says what to install.
+ * 4. What the operator names is taken as it is.
  */
 import type { Log } from '#runtime/log.ts'
 
@@ -17,14 +18,16 @@ export interface ProvisionOptions {
 
 export interface Rung {
   readonly name: string
-  /** The executable's path, or undefined when this way does not apply here. */
   /** Worth saying before, not only after. */
   readonly downloads?: boolean
+  /** The executable's path, or undefined when this way does not apply here. */
   readonly climb: () => Promise<string | undefined>
 }
 
 export interface Tool {
   readonly name: string
+  /** The environment variable that names one. */
+  readonly setting: string
   readonly rungs: readonly Rung[]
   /** What the operator can do when every rung failed. */
   readonly advice: string
@@ -38,7 +41,12 @@ export class ProvisionError extends Error {
   }
 }
 
-export async function provision({ name: tool, rungs, advice }: Tool, log: Log): Promise<string> {
+export async function provision(
+  { name: tool, setting, rungs, advice }: Tool,
+  { env, log }: ProvisionOptions,
+): Promise<string> {
+  const given = env[setting]
+  if (given !== undefined && given !== '') return given
   const failures: string[] = []
   for (const { name: rung, climb, downloads = false } of rungs) {
     const startedAt = performance.now()

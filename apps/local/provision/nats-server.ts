@@ -5,12 +5,12 @@
  * `forky` (the machine's suite may hold one that is years too old).
  */
 import { join } from 'node:path'
-import { downloadPackages } from './apt-download.ts'
 import { aptSources, debianSuite } from './apt-sources.ts'
 import { cacheEntry, cached } from './cache.ts'
 import { provision, type ProvisionOptions, type Rung } from './ladder.ts'
 import { downloadRelease, type Release } from './official-release.ts'
-import { atLeast, executablesOnPath, isExecutable, versionOf, type Version } from './on-path.ts'
+import type { Version } from './on-path.ts'
+import { inCache, isFrom, onPath, packaged } from './rungs.ts'
 
 const OLDEST: Version = [2, 12]
 const DEBIAN_SUITE = 'forky'
@@ -21,45 +21,28 @@ const RELEASE_SHA256: Readonly<Record<string, string>> = {
   arm64: 'cdc208f5a3f42963a52b6ab06ef65626bb870315dc936e26ba571780c6351112',
 }
 
-export async function provisionNatsServer({ env, log }: ProvisionOptions): Promise<string> {
-  const given = env['SLUICE_NATS_SERVER']
-  if (given !== undefined && given !== '') return given
+const FROM_RELEASE = `nats-server-${RELEASE_VERSION}`
+const FROM_DEBIAN = `nats-server-${DEBIAN_SUITE}`
+const RELEASED = join(cacheEntry(FROM_RELEASE), 'nats-server')
+const PACKAGED = join(cacheEntry(FROM_DEBIAN), 'usr/sbin/nats-server')
+
+export function provisionNatsServer(options: ProvisionOptions): Promise<string> {
+  const { env } = options
   const tool = {
     name: 'nats-server',
-    rungs: [onPath(env), inCache(), officialRelease(env), debianPackage(env)],
+    setting: 'SLUICE_NATS_SERVER',
+    rungs: [
+      onPath('nats-server', env, isFrom(OLDEST)),
+      inCache(RELEASED, PACKAGED),
+      officialRelease(env),
+      debianPackage(env),
+    ],
     advice:
       `Install nats-server ${OLDEST.join('.')} or newer on the PATH ` +
       '(https://github.com/nats-io/nats-server/releases), name it in SLUICE_NATS_SERVER, ' +
       'or set NATS_URL to use a server that runs already.',
   }
-  return provision(tool, log)
-}
-
-function onPath(env: ProvisionOptions['env']): Rung {
-  return {
-    name: 'PATH',
-    async climb() {
-      for (const path of await executablesOnPath('nats-server', env)) {
-        if (atLeast(await versionOf(path, '--version'), OLDEST)) return path
-      }
-      return undefined
-    },
-  }
-}
-
-const FROM_RELEASE = `nats-server-${RELEASE_VERSION}`
-const FROM_DEBIAN = `nats-server-${DEBIAN_SUITE}`
-
-function inCache(): Rung {
-  return {
-    name: 'cache',
-    async climb() {
-      for (const path of [releasedBinary(), packagedBinary()]) {
-        if (await isExecutable(path)) return path
-      }
-      return undefined
-    },
-  }
+  return provision(tool, options)
 }
 
 function officialRelease(env: ProvisionOptions['env']): Rung {
@@ -77,7 +60,7 @@ function officialRelease(env: ProvisionOptions['env']): Rung {
         member: `${name}/nats-server`,
       }
       await cached(FROM_RELEASE, (directory) => downloadRelease(release, directory, env))
-      return releasedBinary()
+      return RELEASED
     },
   }
 }
@@ -88,19 +71,7 @@ function debianPackage(env: ProvisionOptions['env']): Rung {
     downloads: true,
     async climb() {
       const sources = debianSuite(await aptSources(), DEBIAN_SUITE)
-      if (sources.length === 0) return undefined
-      await cached(FROM_DEBIAN, (directory) =>
-        downloadPackages({ packages: ['nats-server'], sources, directory, env }),
-      )
-      return packagedBinary()
+      return (await packaged(FROM_DEBIAN, { packages: ['nats-server'], env }, sources)) && PACKAGED
     },
   }
-}
-
-function releasedBinary(): string {
-  return join(cacheEntry(FROM_RELEASE), 'nats-server')
-}
-
-function packagedBinary(): string {
-  return join(cacheEntry(FROM_DEBIAN), 'usr/sbin/nats-server')
 }

@@ -7,27 +7,21 @@
  */
 import { isOpenToOthers } from '../open-to-others.ts'
 import { provision, type ProvisionOptions } from './ladder.ts'
-import { atLeast, executablesOnPath, versionOf, type Version } from './on-path.ts'
+import type { Version } from './on-path.ts'
+import { isFrom, onPath } from './rungs.ts'
 
 const OLDEST: Version = [3, 9]
 
-export async function provisionPython({ env, log }: ProvisionOptions): Promise<string> {
-  const given = env['SLUICE_PYTHON']
-  if (given !== undefined && given !== '') return given
-  const rungs = [
-    {
-      name: 'PATH',
-      async climb() {
-        for (const path of await executablesOnPath('python3', env)) {
-          if (!(await isOpenToOthers(path))) continue
-          if (atLeast(await versionOf(path, '--version'), OLDEST)) return path
-        }
-        return undefined
-      },
-    },
-  ]
-  const advice =
-    `Install python3 ${OLDEST.join('.')} or newer (apt install python3) where every user can ` +
-    'read it, or name one in SLUICE_PYTHON.'
-  return provision({ name: 'python3', rungs, advice }, log)
+export function provisionPython(options: ProvisionOptions): Promise<string> {
+  const isRecent = isFrom(OLDEST)
+  const isUsable = async (path: string) => (await isOpenToOthers(path)) && (await isRecent(path))
+  const tool = {
+    name: 'python3',
+    setting: 'SLUICE_PYTHON',
+    rungs: [onPath('python3', options.env, isUsable)],
+    advice:
+      `Install python3 ${OLDEST.join('.')} or newer (apt install python3) where every user can ` +
+      'read it, or name one in SLUICE_PYTHON.',
+  }
+  return provision(tool, options)
 }

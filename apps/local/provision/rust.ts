@@ -7,51 +7,45 @@
  */
 import { isAbsolute, join } from 'node:path'
 import { complete } from '../program.ts'
-import { downloadPackages } from './apt-download.ts'
 import { aptSources } from './apt-sources.ts'
-import { cacheEntry, cached, exists } from './cache.ts'
-import { provision, type ProvisionOptions } from './ladder.ts'
-import { atLeast, executablesOnPath, isExecutable, versionOf, type Version } from './on-path.ts'
+import { cacheEntry, exists } from './cache.ts'
+import { provision, type Env, type ProvisionOptions } from './ladder.ts'
+import { isExecutable, type Version } from './on-path.ts'
+import { firstOf, isFrom, onPath, packaged } from './rungs.ts'
 
 const OLDEST: Version = [1, 63]
 const CACHE_NAME = 'rust'
 /** The shell and its `cat` are what a compile is told by. */
 const PACKAGES = ['rustc', 'gcc', 'libc6-dev', 'dash', 'coreutils']
 
-export async function provisionRust({ env, log }: ProvisionOptions): Promise<string> {
-  const given = env['SLUICE_RUSTC']
-  if (given !== undefined && given !== '') return given
-  const usable = async (path: string) =>
-    (await isExecutable(path)) &&
-    atLeast(await versionOf(path, '--version'), OLDEST) &&
-    (await canLink())
+export function provisionRust(options: ProvisionOptions): Promise<string> {
+  const { env } = options
+  const isRecent = isFrom(OLDEST)
+  const isUsable = async (path: string) =>
+    (await isExecutable(path)) && (await isRecent(path)) && (await canLink())
   const unpacked = cacheEntry(CACHE_NAME)
-  const rungs = [
-    { name: 'PATH', climb: async () => first(await executablesOnPath('rustc', env), usable) },
-    { name: 'rustup', climb: () => first(rustupHomes(env), usable) },
-    { name: 'cache', climb: async () => ((await exists(unpacked)) ? unpacked : undefined) },
-    {
-      name: 'packages of this machine’s suite',
-      downloads: true,
-      climb: () => bringRust(env),
-    },
-  ]
-  const advice =
-    `Install rust ${OLDEST.join('.')} or newer (https://rustup.rs, or apt install rustc gcc), or ` +
-    'name a rustc in SLUICE_RUSTC. Functions in other languages run without it.'
-  return provision({ name: 'rustc', rungs, advice }, log)
+  const tool = {
+    name: 'rustc',
+    setting: 'SLUICE_RUSTC',
+    rungs: [
+      onPath('rustc', env, isUsable),
+      { name: 'rustup', climb: () => firstOf(rustupHomes(env), isUsable) },
+      { name: 'cache', climb: async () => ((await exists(unpacked)) ? unpacked : undefined) },
+      { name: 'packages of this machine’s suite', downloads: true, climb: () => bringRust(env) },
+    ],
+    advice:
+      `Install rust ${OLDEST.join('.')} or newer (https://rustup.rs, or apt install rustc gcc), ` +
+      'or name a rustc in SLUICE_RUSTC. Functions in other languages run without it.',
+  }
+  return provision(tool, options)
 }
 
 /** The folder of the unpacked packages; undefined where there is no apt to bring them. */
-export async function bringRust(env: ProvisionOptions['env']): Promise<string | undefined> {
-  const sources = await aptSources()
-  if (sources.length === 0) return undefined
-  return cached(CACHE_NAME, (directory) =>
-    downloadPackages({ packages: PACKAGES, dependencies: 'all', sources, directory, env }),
-  )
+export async function bringRust(env: Env): Promise<string | undefined> {
+  return packaged(CACHE_NAME, { packages: PACKAGES, dependencies: 'all', env }, await aptSources())
 }
 
-function rustupHomes(env: ProvisionOptions['env']): string[] {
+function rustupHomes(env: Env): string[] {
   const { CARGO_HOME: cargo, HOME: home } = env
   const folders = [cargo, home && join(home, '.cargo')].filter((folder) => folder !== undefined)
   return folders.filter(Boolean).map((folder) => join(folder, 'bin/rustc'))
@@ -67,12 +61,4 @@ async function canLink(): Promise<boolean> {
     if (isAbsolute(answer.trim())) return true
   }
   return false
-}
-
-async function first(
-  paths: readonly string[],
-  isUsable: (path: string) => Promise<boolean>,
-): Promise<string | undefined> {
-  for (const path of paths) if (await isUsable(path)) return path
-  return undefined
 }
