@@ -12,7 +12,7 @@ import { findJob } from '#projections/job-queries.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
 import { createJobEnds } from '../../apps/handler/job-ends.ts'
 import { Sweeper } from '../../apps/handler/sweeper.ts'
-import { openWorld, OWNER, type Said } from '../projections/fixture.ts'
+import { openWorld, OWNER, type Said, type World } from '../projections/fixture.ts'
 import {
   accepted,
   defined,
@@ -31,9 +31,29 @@ const justNow = (one: Said): Said => {
   return { ...one, message: { ...one.message, data } }
 }
 
+function newSweeper({ bus, db, payloads }: World): Sweeper {
+  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
+  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
+  return new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+}
+
+/** Beside read models that know what was said so far, and follow the log until the scope ends. */
+async function sweeperOf(world: World): Promise<Pick<Sweeper, 'sweep'> & AsyncDisposable> {
+  await using starting = new AsyncDisposableStack()
+  const { projector } = starting.use(world.project())
+  await projector.settled
+  await world.projected()
+  const sweeper = newSweeper(world)
+  const owned = starting.move()
+  return {
+    sweep: (nowMs) => sweeper.sweep(nowMs),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
 test('a job ends as expired when its command is gone, and not before', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { bus, db } = world
   for (const id of [1, 2, 3]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
   await world.say([
     ...[1, 2, 3].map((id) => defined(id)),
@@ -45,14 +65,7 @@ test('a job ends as expired when its command is gone, and not before', async () 
   const consumer = await bus.js.consumers.get(COMMANDS, 'fn-3')
   const message = await consumer.next({ expires: 5_000 })
   assert.equal(await message?.ackAck(), true)
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const log = quietLog('sweeper')
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log })
+  await using sweeper = await sweeperOf(world)
   const later = Date.now() + HOUR_MS
   assert.equal(await sweeper.sweep(later), 0, 'the first sweep only suspects')
   assert.equal(await sweeper.sweep(later), 2)
@@ -70,7 +83,7 @@ test('a job ends as expired when its command is gone, and not before', async () 
 
 test('a job for later is not ended before its time, nor while the log may hold it back', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { bus, db } = world
   await ensureDurable(bus.jsm, COMMANDS, functionDurable(1, 64))
   const now = Date.now()
   const at = (ms: number) => new Date(now + ms).toISOString()
@@ -79,13 +92,7 @@ test('a job for later is not ended before its time, nor while the log may hold i
     delayed(1, 1, { accepted_at: at(0), run_at: at(2 * HOUR_MS) }),
     delayed(2, 1, { accepted_at: at(0), run_at: at(HOUR_MS / 2) }),
   ])
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const log = quietLog('sweeper')
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log })
+  await using sweeper = await sweeperOf(world)
   const later = now + HOUR_MS
   assert.equal(await sweeper.sweep(later), 0)
   assert.equal(await sweeper.sweep(later), 0, 'nobody has fired it yet')
@@ -102,7 +109,7 @@ test('a job for later is not ended before its time, nor while the log may hold i
 
 test('a job ends that has waited too long, and one that waits to be tried again does not', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { bus, db } = world
   for (const id of [1, 2]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
   const inAnHour = new Date(Date.now() + HOUR_MS).toISOString()
   await world.say([
@@ -113,12 +120,7 @@ test('a job ends that has waited too long, and one that waits to be tried again 
     // Its next attempt is not yet on COMMANDS.
     ...[started(21, 2), retrying(21, 2, 1, inAnHour)].map(justNow),
   ])
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  await using sweeper = await sweeperOf(world)
   const now = Date.parse(NOW)
   assert.equal(await sweeper.sweep(now + 65_000), 0)
   assert.equal(await sweeper.sweep(now + 75_000), 1)
@@ -136,7 +138,7 @@ test('a job ends that has waited too long, and one that waits to be tried again 
 
 test('an execution has the time of its session, however little its function wants', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { db } = world
   const [long, short] = [randomUUID(), randomUUID()]
   await world.say([
     defined(1, 1, { timeout_ms: 1_000 }),
@@ -145,12 +147,7 @@ test('an execution has the time of its session, however little its function want
     justNow(started(11, 1, 1, { session: { id: long } })),
     justNow(started(12, 1, 1, { session: { id: short } })),
   ])
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  await using sweeper = await sweeperOf(world)
   const endedAt = async (nowMs: number) => {
     const counts = [await sweeper.sweep(nowMs), await sweeper.sweep(nowMs)]
     await world.projected()
@@ -166,7 +163,7 @@ test('an execution has the time of its session, however little its function want
 
 test('the end that it says carries all that was accepted', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { bus, payloads } = world
   const whole: Required<JobAccepted> = {
     ...accepted(11),
     run_at: NOW,
@@ -175,12 +172,7 @@ test('the end that it says carries all that was accepted', async () => {
     redriven_from: 10,
   }
   await world.say([defined(1), delayed(11, 1, whole)])
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  await using sweeper = await sweeperOf(world)
   const consumer = await bus.js.consumers.get(EVENTS, laterDurable.durable_name)
   await (await consumer.next({ expires: 5_000 }))?.ackAck()
   const later = Date.now() + HOUR_MS
@@ -193,7 +185,7 @@ test('the end that it says carries all that was accepted', async () => {
 
 test('an execution that its session gives more time than the function is left to run', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { db } = world
   const { subject, message } = justNow(started(11, 1))
   const data = { ...(message.data as object), session: { id: randomUUID() } }
   await world.say([
@@ -201,12 +193,7 @@ test('an execution that its session gives more time than the function is left to
     { subject, message: { ...message, data } },
     justNow(started(12, 1)),
   ])
-  await using running = world.project()
-  await running.projector.settled
-  await world.projected()
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  await using sweeper = await sweeperOf(world)
   const later = Date.parse(NOW) + 600_000
   assert.equal(await sweeper.sweep(later), 0)
   assert.equal(await sweeper.sweep(later), 1)
@@ -219,7 +206,7 @@ test('an execution that its session gives more time than the function is left to
 
 test('no job is ended by a read model that is behind the log', async () => {
   await using world = await openWorld()
-  const { bus, db, payloads } = world
+  const { bus, db } = world
   for (const id of [1, 2]) await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 64))
   await world.say([
     defined(1, 1, { max_queue_age: 60 }),
@@ -236,9 +223,7 @@ test('no job is ended by a read model that is behind the log', async () => {
   await world.say([started(11, 1), retrying(21, 2, 1, retryAt)].map(justNow))
   const consumer = await bus.js.consumers.get(COMMANDS, 'fn-2')
   assert.equal(await (await consumer.next({ expires: 5_000 }))?.ackAck(), true)
-  const appender = new Appender(bus.rpc, { giveUpAfterMs: 5_000 })
-  const endJob = createJobEnds({ payloads, appender, ttlDays: 30 })
-  const sweeper = new Sweeper({ db, bus, endJob, log: quietLog('sweeper') })
+  const sweeper = newSweeper(world)
   const later = Date.parse(NOW) + HOUR_MS
   for (let sweeps = 0; sweeps < 3; sweeps++) assert.equal(await sweeper.sweep(later), 0)
   await using running = world.project()
