@@ -30,18 +30,18 @@ export async function openKnowledge(
   const { apiKeyPepper: pepper, eventTtlDays: ttlDays } = config
   const presence = stack.use(watchPresence(bus))
   const definitions = new Definitions({ payloads, log })
-  const sessions = stack.use(await Sessions.open({ bus, payloads, log, signal }))
   const users = new Users({ payloads, log })
   const keyUses = new KeyUses({ appender, room, ttlDays, log })
   const apiKeys = new ApiKeys({ payloads, users, pepper, log, onUse: keyUses.note })
   const follow = async (byHeart: ByHeart) =>
     stack.use(await Followed.open(byHeart, { bus, log, signal }))
-  const readers = {
-    functions: await follow(definitions),
-    sessions,
-    users: await follow(users),
-    keys: await follow(apiKeys),
-  }
+  const [sessions, functions, accounts, keys] = await Promise.all([
+    Sessions.open({ bus, payloads, log, signal }).then((opened) => stack.use(opened)),
+    follow(definitions),
+    follow(users),
+    follow(apiKeys),
+  ])
+  const readers = { functions, sessions, users: accounts, keys }
   const agreement = stack.use(new Agreement({ bus, readers, presence, instance, log, signal }))
   return { presence, definitions, sessions, users, apiKeys, agreement }
 }
