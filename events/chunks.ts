@@ -19,7 +19,8 @@ export const Scope = Type.Enum(['document', 'corpus'], {
 })
 export type Scope = Static<typeof Scope>
 
-export const score = () => Type.Number({ minimum: 0, maximum: 1 })
+export const score = (description?: string) =>
+  Type.Number({ minimum: 0, maximum: 1, ...(description !== undefined && { description }) })
 const weight = () => Type.Number({ minimum: 0 })
 
 export const Weights = Type.Object(
@@ -146,6 +147,10 @@ export const Elsewhere = Type.Object(
     chunk_id: Type.String(),
     document_id: Type.Optional(Type.String()),
     similarity: score(),
+    // What was recorded before it was told has none.
+    containment: Type.Optional(
+      score('Of the one with fewer tokens, how much is in the other; 1: it is a part.'),
+    ),
   },
   {
     title: 'Elsewhere',

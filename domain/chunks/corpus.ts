@@ -4,7 +4,8 @@
  *
  * The index has nominated them; here they are compared. Similarity is the same measure as within a
  * document, and so is what counts as redundant: a row of 8 tokens that another chunk has too, and all
- * of a chunk of fewer tokens that another one equals.
+ * of a chunk of fewer tokens that another one equals. Containment tells a part from a twin: |A ∩ B| over
+ * the smaller of both sets.
  */
 import type { Elsewhere } from '#events/chunks.ts'
 import { ascending, rowHashes, tokenHashes, type Fingerprint } from './fingerprint.ts'
@@ -47,6 +48,7 @@ export function findElsewhere(
     const chunk: Elsewhere = {
       ...{ chunk_id, ...(document_id !== undefined && { document_id }) },
       similarity: rounded(similarity),
+      containment: rounded(inter / Math.min(own.tokens.length, tokens.length)),
     }
     greatest = Math.max(greatest, similarity)
     if (reaches(inter, own.tokens.length, tokens.length, threshold)) twins.push(chunk)

@@ -76,7 +76,7 @@ describe('a document with scope corpus', () => {
       await ask('documents', document(first, other, text))
       const asked = { ...document(second, text, `${language} ${randomUUID()}`), ...inCorpus }
       const found = await ask<Analysis>('documents', asked)
-      const there = { chunk_id: `${first}-1`, document_id: first, similarity: 1 }
+      const there = { chunk_id: `${first}-1`, document_id: first, similarity: 1, containment: 1 }
       assert.deepEqual(
         similar(found).map(({ chunk_id, related_chunks, related }) => [
           ...[chunk_id, related_chunks, related],
@@ -151,13 +151,15 @@ test('a chunk by itself and in a batch are known by their ids', async () => {
   const [one, two] = [chunk(content), chunk(content)]
   await ask('chunks', one)
   const found = await ask<Analysis>('chunks', { ...two, ...inCorpus })
-  const there = [{ chunk_id: one.chunk_id, similarity: 1 }]
+  const there = [{ chunk_id: one.chunk_id, similarity: 1, containment: 1 }]
   assert.deepEqual(relatedOf(found), there)
   assert.equal(found.corpus['complete'], true)
   // The same chunk, sent in a batch, is no twin of what it was by itself.
   const batch = { batch_id: newId(), items: [one], ...inCorpus }
   const { results } = await ask<{ results: Analysis[] }>('batch', batch)
-  assert.deepEqual(relatedOf(results[0]!), [{ chunk_id: two.chunk_id, similarity: 1 }])
+  assert.deepEqual(relatedOf(results[0]!), [
+    { chunk_id: two.chunk_id, similarity: 1, containment: 1 },
+  ])
 })
 
 test('a chunk of the same owner is seen as soon as it was answered', async () => {

@@ -14,6 +14,20 @@ export interface GraphqlBody<Data = Record<string, unknown>> {
   readonly extensions?: Readonly<Record<string, unknown>>
 }
 
+/** All that REST shows of each. */
+export const FUNCTION = `id name runtime code execution_type created_at updated_at version description
+  timeout_ms memory_mb schema examples env retry concurrency max_queue_age max_queue_depth
+  schedule { cron time_zone overlap event enabled next_run_at }`
+export const METRICS = `invocations { total successful failed cancelled }
+  success_rate avg_execution_time cpu_usage memory_usage`
+export const JOB = `id function_id status result timestamp duration function_version runtime attempt
+  error { code message type line column stack } cancelled retry_at started_at finished_at run_at
+  trigger scheduled_for session_id cached_from redriven_from`
+export const OPTIMIZATION = `id chunk_id type priority title description suggested_action related_chunks
+  related_total created_at status overall_score plan document_id batch_id
+  related { chunk_id document_id similarity containment }
+  metrics { chunk_id quality_score redundancy_score size_score similarity_score overall_score }`
+
 export type Headers = Readonly<Record<string, string>>
 
 export class GraphqlApi {

@@ -6,20 +6,8 @@ import { until } from '../support/until.ts'
 import { bearer, tokenOf } from '../support/tokens.ts'
 import { chunk, SAMPLE, type Fields } from './chunks-api.ts'
 import { FunctionsApi } from './functions-api.ts'
-import { GraphqlApi } from './graphql-api.ts'
+import { FUNCTION, GraphqlApi, JOB, METRICS, OPTIMIZATION } from './graphql-api.ts'
 import { fetchJson } from '../support/fetch-json.ts'
-
-const FUNCTION = `id name runtime code execution_type created_at updated_at version description
-  timeout_ms memory_mb schema examples env retry concurrency max_queue_age max_queue_depth
-  schedule { cron time_zone overlap event enabled next_run_at }`
-const METRICS = `invocations { total successful failed cancelled }
-  success_rate avg_execution_time cpu_usage memory_usage`
-const JOB = `id function_id status result timestamp duration function_version runtime attempt
-  error { code message type line column stack } cancelled retry_at started_at finished_at run_at
-  trigger scheduled_for session_id cached_from redriven_from`
-const OPTIMIZATION = `id chunk_id type priority title description suggested_action related_chunks
-  related_total created_at status overall_score plan document_id batch_id
-  metrics { chunk_id quality_score redundancy_score size_score similarity_score overall_score }`
 
 let platform: TestPlatform
 let ada: GraphqlApi

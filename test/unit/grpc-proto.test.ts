@@ -1,7 +1,10 @@
-/** The proto file has what the checks of a request know: nobody adds an option to HTTP alone. */
+/** The proto file has what HTTP takes and answers: nobody adds a field to HTTP alone. */
 import assert from 'node:assert/strict'
 import test from 'node:test'
 import type { MessageTypeDefinition } from '@grpc/proto-loader'
+import { CorpusSearch, Optimization } from '#events/analyses.ts'
+import { Elsewhere, Metrics } from '#events/chunks.ts'
+import { DocumentReport } from '#events/document-report.ts'
 import { packages } from '../../apps/edge/surfaces/grpc/proto.ts'
 import {
   BatchInput,
@@ -12,7 +15,7 @@ import {
 } from '../../apps/edge/chunks/valid.ts'
 
 const { weights, thresholds, target_tokens } = OptionsInput.properties
-const inputs = {
+const messages = {
   Chunk: ChunkInput,
   LoneChunk: LoneChunkInput,
   Document: DocumentInput,
@@ -21,10 +24,15 @@ const inputs = {
   Weights: weights,
   Thresholds: thresholds,
   TargetTokens: target_tokens,
+  CorpusSearch,
+  Elsewhere,
+  Metrics,
+  Optimization,
+  Report: DocumentReport,
 }
 
-for (const [name, { properties }] of Object.entries(inputs)) {
-  test(`${name} has the fields of the request over HTTP, and no other`, () => {
+for (const [name, { properties }] of Object.entries(messages)) {
+  test(`${name} has the fields that it has over HTTP, and no other`, () => {
     const { type } = packages[`sluice.chunks.v1.${name}`] as MessageTypeDefinition<object, object>
     const fields = (type as { field: readonly { name: string }[] }).field.map((one) => one.name)
     assert.deepEqual(fields.sort(), Object.keys(properties).sort())

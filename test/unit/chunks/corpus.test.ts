@@ -100,7 +100,9 @@ describe('an analysis with a corpus', () => {
       assert.equal(metrics.similarity_score, 1, script)
       assert.equal(metrics.redundancy_score, 1, script)
       const similar = findings.find(({ type }) => type === 'similarity')
-      assert.deepEqual(similar?.related, [{ chunk_id: 'b', document_id: 'other', similarity: 1 }])
+      assert.deepEqual(similar?.related, [
+        { chunk_id: 'b', document_id: 'other', similarity: 1, containment: 1 },
+      ])
       assert.deepEqual([similar?.related_chunks, similar?.related_total], [['b'], 1])
     }
   })
@@ -114,8 +116,30 @@ describe('an analysis with a corpus', () => {
     assert.equal(metrics.redundancy_score, Math.round((100 / 150) * 1e6) / 1e6)
     assert.ok(metrics.similarity_score < 0.4)
     const redundant = findings.find(({ type }) => type === 'redundancy')
-    assert.equal(redundant?.related?.length, 2)
+    assert.deepEqual(
+      redundant?.related?.map(({ similarity, containment }) => [similarity, containment]),
+      [
+        [50 / 153, 50 / 53],
+        [50 / 151, 50 / 51],
+      ].map((scores) => scores.map((score) => Math.round(score * 1e6) / 1e6)),
+    )
     assert.equal(redundant?.plan, undefined)
+  })
+
+  test('tells a part from a twin, whichever of both is the part', () => {
+    const part = WHOLE.english
+    const all = `${part} ${WHOLE.russian}`
+    for (const [one, other] of [
+      [part, all],
+      [all, part],
+    ] as const) {
+      const [there] =
+        against(one, [stored(other)], { similarity_threshold: 0.1 }).findings.find(
+          ({ type }) => type === 'similarity',
+        )?.related ?? []
+      assert.equal(there?.containment, 1)
+      assert.ok(there.similarity < 0.7)
+    }
   })
 
   test('takes a short chunk for redundant if another one equals it', () => {
