@@ -1,6 +1,7 @@
 /** An analysis as it is recorded: what the domain found, with ids that stay. */
 import { createHash } from 'node:crypto'
 import { analyse, type Corpus } from '#domain/chunks/analysis.ts'
+import { fingerprintOf } from '#domain/chunks/fingerprint.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
@@ -18,7 +19,7 @@ export function completedAnalysis(
   const { analysis_id, owner, kind, name, chunks } = request
   // An edge of before asks with fewer.
   const options = optionsInForce(request.options)
-  const { chunks: analysed, ...whole } = analyse(chunks, options, corpus)
+  const { chunks: analysed, vocabulary, ...whole } = analyse(chunks, options, corpus)
   return {
     ...{ analysis_id, owner, kind, name, options, profile_version: PROFILE_VERSION, created_at },
     ...whole,
@@ -31,7 +32,9 @@ export function completedAnalysis(
       })
       return { content_hash, metrics, tokens, optimizations }
     }),
-    fingerprints: analysed.map(({ words }) => sealedFingerprint(words, owner)),
+    fingerprints: analysed.map(({ read }) =>
+      sealedFingerprint(fingerprintOf(read, vocabulary), owner),
+    ),
   }
 }
 

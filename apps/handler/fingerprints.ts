@@ -1,6 +1,13 @@
 /** Fingerprints as they are stored, and as they are searched by. */
-import { fingerprintOf, keysFor, type Keys } from '#domain/chunks/fingerprint.ts'
+import {
+  ascending,
+  fingerprintOf,
+  keysFor,
+  type Fingerprint,
+  type Keys,
+} from '#domain/chunks/fingerprint.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
+import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import type { SealedFingerprint } from '#events/analyses.ts'
 import type { AnalysisRequest } from './analysis.ts'
 
@@ -13,20 +20,20 @@ export type Probes = readonly (Keys | undefined)[]
 const NOTHING = new Int32Array()
 
 export function probesOf({ chunks, owner }: AnalysisRequest): Probes {
+  const vocabulary = new Vocabulary()
   return chunks.map(({ content }) => {
-    const { texts } = tokenize(content)
-    if (texts.length === 0) return { same: NOTHING, bands: NOTHING, passages: NOTHING }
-    const fingerprint = fingerprintOf(texts)
+    const read = tokenize(content, vocabulary)
+    if (read.ids.length === 0) return { same: NOTHING, bands: NOTHING, passages: NOTHING }
+    const fingerprint = fingerprintOf(read, vocabulary)
     return fingerprint && keysFor(owner, fingerprint.keys)
   })
 }
 
 /** Null: there is none. */
 export function sealedFingerprint(
-  words: readonly string[],
+  fingerprint: Fingerprint | undefined,
   owner: string,
 ): SealedFingerprint | null {
-  const fingerprint = fingerprintOf(words)
   if (fingerprint === undefined) return null
   const { tokens, grams, keys } = fingerprint
   const { same, bands, passages } = keysFor(owner, keys)
@@ -55,7 +62,8 @@ function keysIn(keys: Int32Array): string {
   return bytes.toString('base64')
 }
 
+/** In the order in which they are compared. */
 export function hashesOf(bytes: Buffer): Int32Array {
   const hashes = new Int32Array(bytes.length / HASH_BYTES)
-  return hashes.map((_, i) => bytes.readUIntLE(HASH_BYTES * i, HASH_BYTES))
+  return ascending(hashes.map((_, i) => bytes.readUIntLE(HASH_BYTES * i, HASH_BYTES)))
 }

@@ -23,16 +23,18 @@ import { findElsewhere, stepsTo, type CorpusChunk, type FoundElsewhere } from '.
 import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
-import { findRedundancy, type IndexedSpan, type Redundant, type Text } from './redundancy.ts'
+import { findRedundancy, type IndexedSpan, type Redundant } from './redundancy.ts'
 import { shingled } from './shingles.ts'
 import { runningLines, together } from './running-lines.ts'
+import { kindsOf } from './script.ts'
 import { rounded } from './similarity.ts'
 import { sizeScore } from './size.ts'
 import { PART_MIN, splitPlan } from './split-plan.ts'
 import { findingsOf } from './suggestions.ts'
 import { estimateTokens } from './token-estimate.ts'
-import { tokenize, Vocabulary } from './tokens.ts'
+import { tokenize, type Tokens } from './tokens.ts'
 import { findTwins, relatedBy, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
+import { Vocabulary } from './vocabulary.ts'
 import { placesOf } from './windows.ts'
 
 export interface Analysed {
@@ -41,8 +43,8 @@ export interface Analysed {
   readonly findings: readonly Finding[]
   readonly tokens: number
   readonly quality: Quality
-  /** Its tokens, of which a fingerprint is made (`fingerprint.ts`). */
-  readonly words: readonly string[]
+  /** What a fingerprint is made of (`fingerprint.ts`). */
+  readonly read: Tokens
 }
 
 export interface Analysis {
@@ -51,10 +53,12 @@ export interface Analysis {
   /** Similarities below it are told as 0. */
   readonly similarity_floor: number
   readonly truncated: boolean
+  readonly vocabulary: Vocabulary
 }
 
-interface Read extends Text {
+interface Read {
   readonly chunk: Chunk
+  readonly tokens: Tokens
   readonly estimate: number
   readonly quality: Quality
 }
@@ -70,23 +74,25 @@ export function analyse(
 ): Analysis {
   const vocabulary = new Vocabulary()
   const texts = chunks.map((chunk): Read => {
-    const tokens = tokenize(chunk.content)
-    const ids = vocabulary.idsOf(tokens)
-    const quality = qualityOf(chunk.content, tokens, ids)
-    return { chunk, tokens, ids, quality, estimate: estimateTokens(chunk.content) }
+    const { content } = chunk
+    const kinds = kindsOf(content)
+    const tokens = tokenize(content, vocabulary, kinds)
+    const quality = qualityOf(content, kinds, tokens)
+    return { chunk, tokens, quality, estimate: estimateTokens(content, kinds) }
   })
-  const compared = options.check_similarity ? texts.map(({ ids }) => ids) : []
+  const read = texts.map(({ tokens }) => tokens)
+  const compared = options.check_similarity ? read : []
   const { sets, vocabulary: size } = shingled(compared, vocabulary.size, options.shingle_size)
   const twins = findTwins(sets, size, options.similarity_threshold, budget)
   const places = options.ignore_adjacent_overlap ? placesOf(chunks) : undefined
   let left = budget
   const elsewhere = corpus?.map((near, index) => {
-    const words = texts[index]?.tokens.texts ?? []
-    const looked = near.filter((one) => left > 0 && (left -= stepsTo(words, one)) > 0)
-    return findElsewhere(words, looked, options.similarity_threshold)
+    const own = read[index] as Tokens
+    const looked = near.filter((one) => left > 0 && (left -= stepsTo(own, one)) > 0)
+    return findElsewhere(own, vocabulary, looked, options.similarity_threshold)
   })
   const foreign = elsewhere?.map(({ covered }) => covered)
-  const redundancy = options.check_redundancy ? findRedundancy(texts, places, foreign) : []
+  const redundancy = options.check_redundancy ? findRedundancy(read, places, foreign) : []
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
@@ -100,6 +106,7 @@ export function analyse(
     clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
     similarity_floor: twins.floor,
     truncated: twins.truncated || left <= 0,
+    vocabulary,
   }
 }
 
@@ -155,7 +162,7 @@ function analysedChunk(
     similarity_score: rounded(scores.similarity),
     overall_score: rounded(overall),
   }
-  return { metrics, findings, tokens: estimate, quality, words: text.tokens.texts }
+  return { metrics, findings, tokens: estimate, quality, read: text.tokens }
 }
 
 /** A merge is told with each of its chunks. */

@@ -11,7 +11,10 @@ import type { Elsewhere } from '#events/chunks.ts'
 import { ascending, rowHashes, tokenHashes, type Fingerprint } from './fingerprint.ts'
 import { SHARED_ROW } from './redundancy.ts'
 import { jaccard, reaches, rounded } from './similarity.ts'
+import type { Tokens } from './tokens.ts'
+import type { Vocabulary } from './vocabulary.ts'
 
+/** Its hashes ascend, each once. */
 export interface CorpusChunk extends Pick<Fingerprint, 'tokens' | 'grams'> {
   readonly chunk_id: string
   readonly document_id?: string
@@ -29,14 +32,15 @@ export interface FoundElsewhere {
 }
 
 export function findElsewhere(
-  texts: readonly string[],
+  { ids }: Tokens,
+  vocabulary: Vocabulary,
   corpus: readonly CorpusChunk[],
   threshold: number,
 ): FoundElsewhere {
-  const hashes = tokenHashes(texts)
+  const hashes = tokenHashes(ids, vocabulary)
   const rows = rowHashes(hashes)
   const own = { tokens: ascending(hashes), grams: ascending(rows) }
-  const isShort = texts.length < SHARED_ROW
+  const isShort = ids.length < SHARED_ROW
   const shared = new Set<number>()
   const twins: Elsewhere[] = []
   const sharers: { readonly chunk: Elsewhere; readonly rows: number }[] = []
@@ -62,14 +66,14 @@ export function findElsewhere(
     twins,
     sharers: sharers.map(({ chunk }) => chunk),
     covered: isShort
-      ? new Uint8Array(texts.length).fill(sharers.length > 0 ? 1 : 0)
-      : coveredBy(rows, shared, texts.length),
+      ? new Uint8Array(ids.length).fill(sharers.length > 0 ? 1 : 0)
+      : coveredBy(rows, shared, ids.length),
   }
 }
 
 /** What it takes to compare these: two lists of hashes on either side. */
-export const stepsTo = (texts: readonly string[], { tokens, grams }: CorpusChunk) =>
-  2 * texts.length + tokens.length + grams.length
+export const stepsTo = ({ ids }: Tokens, { tokens, grams }: CorpusChunk) =>
+  2 * ids.length + tokens.length + grams.length
 
 function coveredBy(rows: Int32Array, shared: ReadonlySet<number>, length: number): Uint8Array {
   const covered = new Uint8Array(length)

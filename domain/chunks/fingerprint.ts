@@ -13,14 +13,17 @@
  * 3. A text of more than `TOKENS_MAX` tokens has none: no model embeds so much at once, and what is
  *    stored of a chunk stays small.
  */
-import { bandsOf, mixed, signatureOf } from './minhash.ts'
+import { hashOf, mixed } from './hashes.ts'
+import { bandsOf, signatureOf } from './minhash.ts'
 import { SHARED_ROW } from './redundancy.ts'
+import { eachOnce, type Tokens } from './tokens.ts'
+import type { Vocabulary } from './vocabulary.ts'
 
 export const TOKENS_MAX = 4_096
 const WINDOW = 24
 
 export interface Fingerprint {
-  /** Ascending, each once. */
+  /** Each once, in the order of the text: whoever compares them puts them in theirs. */
   readonly tokens: Int32Array
   readonly grams: Int32Array
   readonly keys: Keys
@@ -36,37 +39,31 @@ export interface Keys {
 }
 
 /** Undefined where there is nothing to recognise, or too much. */
-export function fingerprintOf(texts: readonly string[]): Fingerprint | undefined {
-  if (texts.length === 0 || texts.length > TOKENS_MAX) return undefined
-  const hashes = tokenHashes(texts)
-  const rows = rowHashes(hashes)
-  const tokens = ascending(hashes)
+export function fingerprintOf(read: Tokens, vocabulary: Vocabulary): Fingerprint | undefined {
+  const { ids } = read
+  if (ids.length === 0 || ids.length > TOKENS_MAX) return undefined
+  const hashes = tokenHashes(ids, vocabulary)
+  const grams = rowHashes(hashes)
+  const tokens = eachOnce(read, hashes)
   const bands = bandsOf(signatureOf(tokens))
   const same = Int32Array.of(bands.reduce((hash, band) => mixed(hash ^ band), tokens.length))
-  const passages = Int32Array.from(winnowed(rows))
-  return { tokens, grams: ascending(rows), keys: { same, bands, passages } }
+  const passages = Int32Array.from(winnowed(grams))
+  return { tokens, grams, keys: { same, bands, passages } }
 }
 
 export function keysFor(owner: string, { same, bands, passages }: Keys): Keys {
-  const whose = tokenHash(owner)
+  const whose = stored(hashOf(owner))
   const mixedIn = (keys: Int32Array) => keys.map((key) => mixed(key ^ whose))
   return { same: mixedIn(same), bands: mixedIn(bands), passages: mixedIn(passages) }
 }
 
-export function tokenHashes(texts: readonly string[]): Int32Array {
-  const hashes = new Int32Array(texts.length)
-  for (let i = 0; i < hashes.length; i++) hashes[i] = tokenHash(texts[i] as string)
+export function tokenHashes(ids: Int32Array, vocabulary: Vocabulary): Int32Array {
+  const hashes = new Int32Array(ids.length)
+  for (let i = 0; i < hashes.length; i++) hashes[i] = stored(vocabulary.hashOf(ids[i] as number))
   return hashes
 }
 
-/** As stored: 24 bits, by the token's text alone. */
-export function tokenHash(text: string): number {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < text.length; i++) {
-    hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  }
-  return mixed(hash) >>> 8
-}
+const stored = (hash: number) => mixed(hash) >>> 8
 
 /** Of each place where a row of 8 begins. */
 export function rowHashes(hashes: Int32Array): Int32Array {
@@ -76,7 +73,7 @@ export function rowHashes(hashes: Int32Array): Int32Array {
     for (let i = at; i < at + SHARED_ROW; i++) {
       hash = Math.imul(hash, 0x01000193) ^ (hashes[i] as number)
     }
-    rows[at] = mixed(hash) >>> 8
+    rows[at] = stored(hash)
   }
   return rows
 }

@@ -26,32 +26,65 @@ export function findGrams(
   n: number,
   isElsewhere: (first: number, at: number) => boolean,
 ): Grams {
-  const { length } = tokens
-  const slots = new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, length * 1.5)))).fill(-1)
+  const nextAt = new Int32Array(tokens.length).fill(-1)
+  const isShared = new Uint8Array(tokens.length)
+  const slots = slotsFor(tokens.length)
+  const firstAt = search({ tokens, offsets, n, slots, isApart: false }, (first, at) => {
+    nextAt[at] = nextAt[first] as number
+    nextAt[first] = at
+    if (isElsewhere(first, at)) isShared[first] = 1
+  })
+  return { firstAt, nextAt, isShared }
+}
+
+/** `firstAt`, if each text stood alone. */
+export function findRepeats(tokens: Int32Array, offsets: Int32Array, n: number): Int32Array {
+  let longest = 0
+  for (let i = 1; i < offsets.length; i++) {
+    longest = Math.max(longest, (offsets[i] as number) - (offsets[i - 1] as number))
+  }
+  const slots = slotsFor(longest)
+  return search({ tokens, offsets, n, slots, isApart: true }, () => undefined)
+}
+
+const slotsFor = (length: number) =>
+  new Int32Array(2 ** Math.ceil(Math.log2(Math.max(8, length * 1.5)))).fill(-1)
+
+interface Search {
+  readonly tokens: Int32Array
+  readonly offsets: Int32Array
+  readonly n: number
+  readonly slots: Int32Array
+  /** A text knows nothing of those before it. */
+  readonly isApart: boolean
+}
+
+function search(
+  { tokens, offsets, n, slots, isApart }: Search,
+  onRepeat: (first: number, at: number) => void,
+): Int32Array {
+  const firstAt = new Int32Array(tokens.length).fill(-1)
   const mask = slots.length - 1
-  const firstAt = new Int32Array(length).fill(-1)
-  const nextAt = new Int32Array(length).fill(-1)
-  const isShared = new Uint8Array(length)
   for (let text = 0; text + 1 < offsets.length; text++) {
+    const start = offsets[text] as number
     const last = (offsets[text + 1] as number) - n
-    for (let at = offsets[text] as number; at <= last; at++) {
+    const known = isApart ? start : 0
+    for (let at = start; at <= last; at++) {
       let slot = hashAt(tokens, at, n) & mask
       for (let probes = 0; probes < PROBES_MAX; probes++, slot = (slot + 1) & mask) {
         const first = slots[slot] as number
-        if (first === -1) {
+        if (first < known) {
           slots[slot] = firstAt[at] = at
           break
         }
         if (!same(tokens, first, at, n)) continue
         firstAt[at] = first
-        nextAt[at] = nextAt[first] as number
-        nextAt[first] = at
-        if (isElsewhere(first, at)) isShared[first] = 1
+        onRepeat(first, at)
         break
       }
     }
   }
-  return { firstAt, nextAt, isShared }
+  return firstAt
 }
 
 function hashAt(tokens: Int32Array, at: number, n: number): number {

@@ -10,6 +10,8 @@
  * Invariant: a signature depends on the hashes alone, so it can be stored, and compared for ever.
  */
 
+import { mixed } from './hashes.ts'
+
 const BINS = 128
 const BIN_BITS = 7
 const BANDS = 16
@@ -31,7 +33,11 @@ export function signatureOf(hashes: Int32Array): Uint32Array {
     const value = spread & (EMPTY >>> BIN_BITS)
     if (value < (least[bin] as number)) least[bin] = value
   }
-  return least.map((value, bin) => (value === EMPTY ? borrowed(least, bin) : value))
+  const signature = least.slice()
+  for (let bin = 0; bin < BINS; bin++) {
+    if (least[bin] === EMPTY) signature[bin] = borrowed(least, bin)
+  }
+  return signature
 }
 
 function borrowed(least: Uint32Array, bin: number): number {
@@ -52,12 +58,4 @@ export function bandsOf(signature: Uint32Array): Int32Array {
     bands[band] = hash
   }
   return bands
-}
-
-/** The finalizer of MurmurHash3. */
-export function mixed(hash: number): number {
-  let h = hash
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)
-  return (h ^ (h >>> 16)) | 0
 }

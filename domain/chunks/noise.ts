@@ -9,7 +9,7 @@
  * ramps instead of cuts, since their thresholds come from English; ftfy for what mojibake looks like.
  */
 import { ramp } from './ramps.ts'
-import { BAD, DIGIT, kindOf, MARK, NEWLINE, SPACE, unitsOf } from './script.ts'
+import { BAD, DIGIT, MARK, NEWLINE, REST, SPACE } from './script.ts'
 import type { Tokens } from './tokens.ts'
 
 const BROKEN_WEIGHT = 40
@@ -25,7 +25,7 @@ const MARKUP = /#|…|\.{3}/g
 const BOILERPLATE =
   /cookies?\b|privacy policy|terms (?:of|and) (?:use|service|conditions)|all rights reserved|lorem ipsum|enable javascript|subscribe to our|sign up for our|skip to (?:main )?content|版权所有|隐私政策|使用条款|服务条款|プライバシーポリシー|利用規約|無断転載|개인정보처리방침|이용약관|무단전재/i
 
-export function cleanliness(text: string, tokens: Tokens): number {
+export function cleanliness(text: string, kinds: Uint8Array, tokens: Tokens): number {
   let characters = 0
   let broken = 0
   let blank = 0
@@ -33,17 +33,17 @@ export function cleanliness(text: string, tokens: Tokens): number {
   let digits = 0
   let run = 0
   let longestRun = 0
-  for (let at = 0; at < text.length;) {
-    const codePoint = text.codePointAt(at) as number
-    const kind = kindOf(codePoint)
+  for (let at = 0; at < kinds.length; at++) {
+    const kind = kinds[at] as number
+    if (kind === REST) continue
     characters++
-    if (kind === BAD) broken++
-    else if (kind === SPACE || kind === NEWLINE) blank++
+    const isBlank = kind === SPACE || kind === NEWLINE
+    if (isBlank) blank++
+    else if (kind === BAD) broken++
     else if (kind >= MARK) written++
-    run = kind === SPACE || kind === NEWLINE ? 0 : run + 1
-    longestRun = Math.max(longestRun, run)
+    run = isBlank ? 0 : run + 1
+    if (run > longestRun) longestRun = run
     if (kind === DIGIT) digits++
-    at += unitsOf(codePoint)
   }
   const visible = characters - blank
   if (visible === 0) return 0

@@ -36,13 +36,13 @@ const BLANK: Quality = {
   ...{ score: 0, boundaries: 0, cleanliness: 0, shape: 0, richness: 0, independence: 0 },
 }
 
-export function qualityOf(text: string, tokens: Tokens, ids: Int32Array): Quality {
+export function qualityOf(text: string, kinds: Uint8Array, tokens: Tokens): Quality {
   const head = text.trimStart().slice(0, 64)
   if (head === '' || !/[^\s\p{C}]/u.test(text)) return BLANK
   const B = boundaryScore(text)
-  const N = cleanliness(text, tokens)
+  const N = cleanliness(text, kinds, tokens)
   const S = shapeScore(text, tokens)
-  const D = richnessScore(tokens, ids)
+  const D = richnessScore(tokens)
   const I = DANGLING_SPACED.test(head) || DANGLING_UNSPACED.test(head) ? DANGLING_SCORE : 1
   const mean = 0.35 * B + 0.2 * N + 0.15 * S + 0.1 * D + 0.2 * I
   const length = 0.7 + 0.3 * Math.min(1, tokens.words / 20)

@@ -10,7 +10,7 @@
  * Source: the duplicate n-gram shares of Gopher (Rae et al. 2021), as coverage.
  */
 import type { Span } from '#events/chunks.ts'
-import { findGrams, type Grams } from './grams.ts'
+import { findGrams, findRepeats, type Grams } from './grams.ts'
 import type { Tokens } from './tokens.ts'
 
 const REPEATED_ROW = 3
@@ -28,17 +28,12 @@ export interface Redundant {
 
 export type IndexedSpan = Omit<Span, 'kept_in'> & { readonly keptIn: number }
 
-export interface Text {
-  readonly tokens: Tokens
-  readonly ids: Int32Array
-}
-
 /**
  * `places`: where each text lay in the one that it was cut from; what lies there is not said twice.
  * `foreign`: of each text, token by token, what stands in other documents.
  */
 export function findRedundancy(
-  texts: readonly Text[],
+  texts: readonly Tokens[],
   places?: Float64Array,
   foreign?: readonly Uint8Array[],
 ): readonly Redundant[] {
@@ -55,19 +50,20 @@ export function findRedundancy(
   const ownerOf = (at: number) => owners[at] as number
   const placeOf = (at: number) => {
     const owner = ownerOf(at)
-    const start = texts[owner]?.tokens.starts[at - (offsets[owner] as number)] ?? 0
+    const start = texts[owner]?.starts[at - (offsets[owner] as number)] ?? 0
     return (places?.[owner] ?? 0) + start
   }
   const isElsewhere = (a: number, b: number) =>
     ownerOf(a) !== ownerOf(b) && (places === undefined || placeOf(a) !== placeOf(b))
   const shared = findGrams(all, offsets, SHARED_ROW, isElsewhere)
+  const repeated = findRepeats(all, offsets, REPEATED_ROW)
   const copies = shortCopies(texts)
   const overlaps = new Int32Array(texts.length)
   return texts.map((text, index) => {
     const copy = copies.get(index)
     if (copy !== undefined) return wholeCopy(text, index, copy)
     return redundantPart(text, index, {
-      ...{ shared, owners, isElsewhere, overlaps },
+      ...{ shared, repeated, owners, isElsewhere, overlaps },
       from: offsets[index] as number,
       foreign: foreign?.[index],
     })
@@ -77,6 +73,8 @@ export function findRedundancy(
 /** Where all the chunks lie one behind the other. */
 interface Laid {
   readonly shared: Grams
+  /** Of each place, where in its text the row stood first. */
+  readonly repeated: Int32Array
   readonly owners: Int32Array
   readonly isElsewhere: (a: number, b: number) => boolean
   /** Of each text 0, and so again afterwards: a map of them would take most of the time. */
@@ -85,16 +83,16 @@ interface Laid {
   readonly foreign: Uint8Array | undefined
 }
 
-function redundantPart({ ids, tokens }: Text, index: number, laid: Laid): Redundant {
-  const { shared, owners, isElsewhere, overlaps, from, foreign } = laid
+function redundantPart(tokens: Tokens, index: number, laid: Laid): Redundant {
+  const { shared, repeated, owners, isElsewhere, overlaps, from, foreign } = laid
+  const { ids } = tokens
   const covered = foreign?.slice() ?? new Uint8Array(ids.length)
   /** Per token: the chunk that had it before, plus 1. */
   const keepers = new Int32Array(ids.length)
   const met: number[] = []
-  const own = findGrams(ids, Int32Array.of(0, ids.length), REPEATED_ROW, () => false)
   for (let at = 0; at < ids.length; at++) {
-    const first = own.firstAt[at] as number
-    if (first === -1 || first === at) continue
+    const first = repeated[from + at] as number
+    if (first === -1 || first === from + at) continue
     covered.fill(1, at, at + REPEATED_ROW)
     keepers.fill(index + 1, at, at + REPEATED_ROW)
   }
@@ -115,7 +113,8 @@ function redundantPart({ ids, tokens }: Text, index: number, laid: Laid): Redund
       place = shared.nextAt[place] as number
     }
   }
-  const count = covered.reduce((sum, one) => sum + one, 0)
+  let count = 0
+  for (let at = 0; at < covered.length; at++) count += covered[at] as number
   const sharers = met
     .map((owner) => ({ owner, rows: overlaps[owner] as number }))
     .sort((a, b) => b.rows - a.rows || a.owner - b.owner)
@@ -146,7 +145,7 @@ function spansOf(keepers: Int32Array, { starts, ends }: Tokens): IndexedSpan[] {
 }
 
 /** Chunks too short to share a row: which others they equal. */
-function shortCopies(texts: readonly Text[]): Map<number, readonly number[]> {
+function shortCopies(texts: readonly Tokens[]): Map<number, readonly number[]> {
   const equal = new Map<string, number[]>()
   texts.forEach(({ ids }, index) => {
     if (ids.length === 0 || ids.length >= SHARED_ROW) return
@@ -162,7 +161,7 @@ function shortCopies(texts: readonly Text[]): Map<number, readonly number[]> {
   return copies
 }
 
-function wholeCopy({ tokens }: Text, index: number, indexes: readonly number[]): Redundant {
+function wholeCopy(tokens: Tokens, index: number, indexes: readonly number[]): Redundant {
   const first = indexes[0] as number
   const start = tokens.starts[0] ?? 0
   const end = tokens.ends.at(-1) ?? 0

@@ -5,6 +5,8 @@
  * of Unicode that do not change for characters that have been assigned.
  */
 
+/** The second half of a character that takes two units. */
+export const REST = 0
 /** In this order: from `DIGIT` on they make words, from `HAN` on they are written without spaces. */
 export const BAD = 1
 export const SPACE = 2
@@ -60,5 +62,28 @@ export function kindOf(codePoint: number): number {
   kinds[codePoint] = kind
   return kind
 }
+
+/** Of each unit of a text; what reads characters one after the other reads it best from here. */
+export function kindsOf(text: string): Uint8Array {
+  const out = new Uint8Array(text.length)
+  for (let at = 0; at < out.length; at++) {
+    const unit = text.charCodeAt(at)
+    const known = kinds[unit] as number
+    if (known !== 0 && !isHighSurrogate(unit)) {
+      out[at] = known
+      continue
+    }
+    const codePoint = text.codePointAt(at) as number
+    out[at] = kindOf(codePoint)
+    if (codePoint > 0xffff) at++
+  }
+  return out
+}
+
+const isHighSurrogate = (unit: number) => (unit & 0xfc00) === 0xd800
+
+/** Where the character after the one at `at` begins. */
+export const after = (textKinds: Uint8Array, at: number) =>
+  textKinds[at + 1] === REST ? at + 2 : at + 1
 
 export const unitsOf = (codePoint: number) => (codePoint > 0xffff ? 2 : 1)

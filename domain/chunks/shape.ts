@@ -49,8 +49,8 @@ function shortLine(line: string): number {
   return kindOf(line.trim().codePointAt(0) ?? 0) >= HAN ? SHORT_LINE_UNSPACED : SHORT_LINE
 }
 
-export function richnessScore(tokens: Tokens, ids: Int32Array): number {
-  const richness = ramp(movingTypeTokenRatio(ids), 0.25, 0.6)
+export function richnessScore({ previous, ...tokens }: Tokens): number {
+  const richness = ramp(movingTypeTokenRatio(previous), 0.25, 0.6)
   const { spacedWords, spacedCharacters, words } = tokens
   if (spacedWords === 0 || spacedWords < words / 2) return richness
   return Math.min(richness, plateau(spacedCharacters / spacedWords, [1.5, 3, 10, 18]))
@@ -60,17 +60,14 @@ export function richnessScore(tokens: Tokens, ids: Int32Array): number {
  * The mean share of different tokens in each window of 50; one pass. Each occurrence counts in the
  * windows that hold it and none of the same token before it.
  */
-function movingTypeTokenRatio(ids: Int32Array): number {
-  if (ids.length === 0) return 0
-  const before = new Map<number, number>()
-  const size = Math.min(WINDOW, ids.length)
-  const lastStart = ids.length - size
+function movingTypeTokenRatio(previous: Int32Array): number {
+  if (previous.length === 0) return 0
+  const size = Math.min(WINDOW, previous.length)
+  const lastStart = previous.length - size
   let sum = 0
-  for (let at = 0; at < ids.length; at++) {
-    const id = ids[at] as number
-    const first = Math.max((before.get(id) ?? -1) + 1, at - size + 1)
+  for (let at = 0; at < previous.length; at++) {
+    const first = Math.max((previous[at] as number) + 1, at - size + 1)
     sum += Math.max(0, Math.min(at, lastStart) - first + 1)
-    before.set(id, at)
   }
   return sum / size / (lastStart + 1)
 }

@@ -9,8 +9,9 @@
  * rows of tokens are compared (`shingles.ts`).
  * Source: Jaccard, as the document asks (`method: "jaccard"`).
  */
-import { shinglesOf } from './shingles.ts'
+import { shingled } from './shingles.ts'
 import { tokenize } from './tokens.ts'
+import { Vocabulary } from './vocabulary.ts'
 
 export interface Similarity {
   readonly similarity_score: number
@@ -30,19 +31,21 @@ export interface Similarity {
 
 /** Two texts by themselves. */
 export function similarityOf(content1: string, content2: string, shingle_size = 1): Similarity {
-  const one = shinglesOf(tokenize(content1).texts, shingle_size)
-  const two = shinglesOf(tokenize(content2).texts, shingle_size)
-  const intersection = [...one].filter((token) => two.has(token)).length
-  const union = one.size + two.size - intersection
-  const smaller = Math.min(one.size, two.size)
+  const vocabulary = new Vocabulary()
+  const texts = [content1, content2].map((text) => tokenize(text, vocabulary))
+  const [one, two] = shingled(texts, vocabulary.size, shingle_size).sets as [Int32Array, Int32Array]
+  const others = new Set(two)
+  const intersection = one.reduce((count, token) => count + Number(others.has(token)), 0)
+  const union = one.length + two.length - intersection
+  const smaller = Math.min(one.length, two.length)
   return {
     similarity_score: union === 0 ? 0 : rounded(intersection / union),
     method: 'jaccard',
     details: {
       intersection,
       union,
-      tokens1: one.size,
-      tokens2: two.size,
+      tokens1: one.length,
+      tokens2: two.length,
       containment: smaller === 0 ? 0 : rounded(intersection / smaller),
       shingle_size,
       tokenizer: 't1',

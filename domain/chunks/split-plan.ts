@@ -13,7 +13,7 @@
  *    words are tiny or the part is large not every place is kept.
  */
 import type { Part, TargetTokens } from '#events/chunks.ts'
-import { HAN, NEWLINE, PUNCTUATION, SPACE } from './script.ts'
+import { HAN, kindsOf, NEWLINE, PUNCTUATION, SPACE } from './script.ts'
 import { eachPiece } from './token-estimate.ts'
 
 /** Room for two places where anything can be parted, however long its pieces. */
@@ -85,7 +85,7 @@ function placesIn(text: string, grain: number): Place[] {
   const places: Place[] = [{ offset: 0, tokens: 0, cost: 0 }]
   let tokens = 0
   let start = 0
-  eachPiece(text, (end, pieceTokens, kind) => {
+  eachPiece(kindsOf(text), (end, pieceTokens, kind) => {
     tokens += pieceTokens
     const previous = places.at(-1) as Place
     const cost = end === text.length ? 0 : costAt(text, start, end, kind)

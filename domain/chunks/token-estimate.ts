@@ -9,6 +9,7 @@
  * sum; so a text can be cut between any two pieces, and the parts' estimates are known.
  */
 import {
+  after,
   ARABIC_OR_HEBREW,
   CYRILLIC_OR_GREEK,
   DIGIT,
@@ -16,14 +17,13 @@ import {
   HANGUL,
   INDIC,
   KANA,
-  kindOf,
+  kindsOf,
   LATIN,
   MARK,
   NEWLINE,
   OTHER_LETTER,
   SPACE,
   THAI_LIKE,
-  unitsOf,
 } from './script.ts'
 
 const PIECE_MAX = 64
@@ -42,38 +42,37 @@ const PER_CHARACTER: Readonly<Record<number, number>> = {
 /** Told the end of each piece and the tokens that it costs. */
 export type OnPiece = (end: number, tokens: number, kind: number) => void
 
-export function eachPiece(text: string, onPiece: OnPiece): void {
-  for (let start = 0; start < text.length;) {
-    const first = text.codePointAt(start) as number
-    const kind = kindOf(first)
-    let end = start + unitsOf(first)
+export function eachPiece(kinds: Uint8Array, onPiece: OnPiece): void {
+  for (let start = 0; start < kinds.length;) {
+    const kind = kinds[start] as number
+    let end = after(kinds, start)
+    const isAstral = end - start > 1
     let characters = 1
     // Scripts without spaces can be cut after each character; the others are read by the word.
-    while (kind < HAN && end < text.length && end - start < PIECE_MAX - 1) {
-      const next = text.codePointAt(end) as number
-      const nextKind = kindOf(next)
-      if (nextKind !== kind && !(nextKind === MARK && kind >= DIGIT)) break
-      if (nextKind === kind) characters++
-      end += unitsOf(next)
+    while (kind < HAN && end < kinds.length && end - start < PIECE_MAX - 1) {
+      const next = kinds[end] as number
+      if (next !== kind && !(next === MARK && kind >= DIGIT)) break
+      if (next === kind) characters++
+      end = after(kinds, end)
     }
-    onPiece(end, tokensOf(kind, characters, first), kind)
+    onPiece(end, tokensOf(kind, characters, isAstral), kind)
     start = end
   }
 }
 
-export function estimateTokens(text: string): number {
+export function estimateTokens(text: string, kinds: Uint8Array = kindsOf(text)): number {
   let sum = 0
   let isBlank = true
-  eachPiece(text, (_end, tokens, kind) => {
+  eachPiece(kinds, (_end, tokens, kind) => {
     sum += tokens
     if (kind !== SPACE && kind !== NEWLINE) isBlank = false
   })
   return isBlank ? 0 : Math.max(1, Math.round(sum))
 }
 
-function tokensOf(kind: number, length: number, first: number): number {
+function tokensOf(kind: number, length: number, isAstral: boolean): number {
   const perCharacter = PER_CHARACTER[kind]
-  if (first > 0xffff) return 1.2 * length
+  if (isAstral) return 1.2 * length
   if (perCharacter !== undefined) return perCharacter * length
   switch (kind) {
     case LATIN:

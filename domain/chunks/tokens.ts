@@ -11,12 +11,17 @@
  *    tokens.
  * 3. The time is linear in the text, whatever the text.
  */
-import { DIGIT, FORMAT, HAN, HANGUL, kindOf, MARK, unitsOf } from './script.ts'
+import { EMPTY_HASH, hashedWith } from './hashes.ts'
+import { after, DIGIT, FORMAT, HAN, HANGUL, kindOf, kindsOf, MARK, unitsOf } from './script.ts'
+import { lowerCase, type Vocabulary } from './vocabulary.ts'
 
 export interface Tokens {
-  readonly texts: readonly string[]
-  readonly starts: readonly number[]
-  readonly ends: readonly number[]
+  /** Their numbers in the vocabulary. */
+  readonly ids: Int32Array
+  /** Of each, where in the text the same one stood before; −1: nowhere. */
+  readonly previous: Int32Array
+  readonly starts: Int32Array
+  readonly ends: Int32Array
   /** As many words as the text would have if its script had spaces. */
   readonly words: number
   /** Words written with spaces around them, and the characters in them. */
@@ -27,24 +32,62 @@ export interface Tokens {
 /** Characters that a word has on average where words are not told apart. */
 const CHARACTERS_PER_WORD = 1.7
 
-type Writable<T> = {
-  -readonly [Key in keyof T]: T[Key] extends readonly (infer E)[] ? E[] : T[Key]
-}
-type Building = Writable<Tokens>
-
-export function tokenize(text: string): Tokens {
-  const out: Building = {
-    ...{ texts: [], starts: [], ends: [] },
-    ...{ words: 0, spacedWords: 0, spacedCharacters: 0 },
-  }
+export function tokenize(
+  text: string,
+  vocabulary: Vocabulary,
+  kinds: Uint8Array = kindsOf(text),
+): Tokens {
+  const reading = new Reading(text, kinds, vocabulary)
   for (let at = 0; at < text.length;) {
-    const codePoint = text.codePointAt(at) as number
-    const kind = kindOf(codePoint)
-    if (kind < DIGIT) at += unitsOf(codePoint)
-    else at = kind < HAN ? spacedWord(text, at, out) : pairs(text, at, out)
+    const kind = kinds[at] as number
+    if (kind < DIGIT) at++
+    else at = kind < HAN ? spacedWord(reading, at) : pairs(reading, at)
   }
-  if (out.texts.length === 0) characters(text, out)
-  return out
+  if (reading.ids.length === 0) characters(reading)
+  const ids = new Int32Array(reading.ids)
+  return {
+    ids,
+    previous: vocabulary.previousOf(ids),
+    starts: new Int32Array(reading.starts),
+    ends: new Int32Array(reading.ends),
+    words: reading.words,
+    spacedWords: reading.spacedWords,
+    spacedCharacters: reading.spacedCharacters,
+  }
+}
+
+/** Each of them once: of `values`, one for each token, those where it stands first. */
+export function eachOnce({ previous }: Pick<Tokens, 'previous'>, values: Int32Array): Int32Array {
+  const once = new Int32Array(values.length)
+  let count = 0
+  for (let at = 0; at < values.length; at++) {
+    if (previous[at] === -1) once[count++] = values[at] as number
+  }
+  return once.slice(0, count)
+}
+
+class Reading {
+  readonly text: string
+  readonly kinds: Uint8Array
+  readonly vocabulary: Vocabulary
+  readonly ids: number[] = []
+  readonly starts: number[] = []
+  readonly ends: number[] = []
+  words = 0
+  spacedWords = 0
+  spacedCharacters = 0
+
+  constructor(text: string, kinds: Uint8Array, vocabulary: Vocabulary) {
+    this.text = text
+    this.kinds = kinds
+    this.vocabulary = vocabulary
+  }
+
+  found(id: number, start: number, end: number): void {
+    this.ids.push(id)
+    this.starts.push(start)
+    this.ends.push(end)
+  }
 }
 
 /** The text of a token: what looks the same is the same. */
@@ -58,33 +101,49 @@ const APOSTROPHES = /\u2019/g
 const INVISIBLE = /\p{Cf}/gu
 
 /** Takes the word that begins at `start`; returns where it ends. */
-function spacedWord(text: string, start: number, out: Building): number {
+function spacedWord(reading: Reading, start: number): number {
+  const { text, kinds, vocabulary } = reading
   let end = start
+  let hash = EMPTY_HASH
+  let isPlain = true
   for (let at = start; at < text.length;) {
-    const codePoint = text.codePointAt(at) as number
-    const kind = kindOf(codePoint)
-    if (kind >= MARK && kind < HAN) {
-      at += unitsOf(codePoint)
-      end = at
-    } else if (kind === FORMAT || isInnerApostrophe(text, at, codePoint)) {
-      at += unitsOf(codePoint)
-    } else break
+    const unit = text.charCodeAt(at)
+    const plain = unit < 0x80 ? (PLAIN[unit] as number) : 0
+    if (plain !== 0) {
+      hash = hashedWith(hash, plain)
+      end = ++at
+      continue
+    }
+    const kind = kinds[at] as number
+    const isLetter = kind >= MARK && kind < HAN
+    if (!isLetter && kind !== FORMAT && !isInnerApostrophe(unit, kinds[at + 1])) break
+    if (unit < 0x80) hash = hashedWith(hash, unit)
+    else isPlain = false
+    at = after(kinds, at)
+    if (isLetter) end = at
   }
-  const word = text.slice(start, end)
-  push(out, NOT_ASCII.test(word) ? wordOf(word) : word.toLowerCase(), start, end)
-  out.words++
-  out.spacedWords++
-  out.spacedCharacters += end - start
+  const id = isPlain
+    ? vocabulary.idOfWord(text, start, end, hash)
+    : vocabulary.idOf(wordOf(text.slice(start, end)))
+  reading.found(id, start, end)
+  reading.words++
+  reading.spacedWords++
+  reading.spacedCharacters += end - start
   return end
 }
 
-const wordOf = (word: string) => folded(word.replace(INVISIBLE, '').replace(APOSTROPHES, "'"))
+/** Letters and digits of ASCII, in lower case. */
+const PLAIN = Uint8Array.from({ length: 0x80 }, (_, unit) =>
+  kindOf(unit) >= DIGIT ? lowerCase(unit) : 0,
+)
 
-function isInnerApostrophe(text: string, at: number, codePoint: number): boolean {
-  if (codePoint !== 0x27 && codePoint !== 0x2019) return false
-  const kind = kindOf(text.codePointAt(at + 1) ?? 0)
-  return kind > DIGIT && kind < HAN
+function wordOf(word: string): string {
+  if (!NOT_ASCII.test(word)) return word.toLowerCase()
+  return folded(word.replace(INVISIBLE, '').replace(APOSTROPHES, "'"))
 }
+
+const isInnerApostrophe = (unit: number, nextKind = 0) =>
+  (unit === 0x27 || unit === 0x2019) && nextKind > DIGIT && nextKind < HAN
 
 interface Units {
   readonly texts: string[]
@@ -93,26 +152,26 @@ interface Units {
 }
 
 /** Takes the run without spaces that begins at `start`; returns where it ends. */
-function pairs(text: string, start: number, out: Building): number {
+function pairs(reading: Reading, start: number): number {
+  const { text, kinds, vocabulary } = reading
   let end = start
   let hangul = 0
   for (let at = start; at < text.length;) {
-    const codePoint = text.codePointAt(at) as number
-    const kind = kindOf(codePoint)
+    const kind = kinds[at] as number
     if (kind < HAN && kind !== MARK && kind !== FORMAT) break
-    at += unitsOf(codePoint)
+    at = after(kinds, at)
     if (kind !== FORMAT) end = at
     if (kind === HANGUL) hangul++
   }
   const run = text.slice(start, end)
   const units = run.normalize('NFKC') === run ? asTheyAre(run) : clusters(run)
   const { texts, starts, ends } = units
-  if (texts.length === 1) push(out, texts[0] ?? '', start, end)
+  if (texts.length === 1) reading.found(vocabulary.idOf(texts[0] ?? ''), start, end)
   for (let i = 0; i + 1 < texts.length; i++) {
     const pair = `${texts[i]}${texts[i + 1]}`
-    push(out, pair, start + (starts[i] ?? 0), start + (ends[i + 1] ?? 0))
+    reading.found(vocabulary.idOf(pair), start + (starts[i] ?? 0), start + (ends[i + 1] ?? 0))
   }
-  out.words += hangul > 0 ? 1 : texts.length / CHARACTERS_PER_WORD
+  reading.words += hangul > 0 ? 1 : texts.length / CHARACTERS_PER_WORD
   return end
 }
 
@@ -153,12 +212,12 @@ function composes(codePoint: number): boolean {
   )
 }
 
-function characters(text: string, out: Building): void {
+function characters(reading: Reading): void {
+  const { text, kinds, vocabulary } = reading
   for (let at = 0; at < text.length;) {
-    const codePoint = text.codePointAt(at) as number
-    const end = at + unitsOf(codePoint)
+    const end = after(kinds, at)
     const character = text.slice(at, end)
-    if (/[^\s\p{Cf}\p{M}]/u.test(character)) push(out, character, at, end)
+    if (/[^\s\p{Cf}\p{M}]/u.test(character)) reading.found(vocabulary.idOf(character), at, end)
     at = end
   }
 }
@@ -167,25 +226,4 @@ function push(out: Units, text: string, start: number, end: number): void {
   out.texts.push(text)
   out.starts.push(start)
   out.ends.push(end)
-}
-
-/** Tokens as numbers, the same for all the texts that one vocabulary has read. */
-export class Vocabulary {
-  readonly #ids = new Map<string, number>()
-
-  get size(): number {
-    return this.#ids.size
-  }
-
-  idsOf({ texts }: Tokens): Int32Array {
-    const known = this.#ids
-    const ids = new Int32Array(texts.length)
-    for (let i = 0; i < ids.length; i++) {
-      const text = texts[i] as string
-      let id = known.get(text)
-      if (id === undefined) known.set(text, (id = known.size))
-      ids[i] = id
-    }
-    return ids
-  }
 }

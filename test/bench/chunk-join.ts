@@ -3,10 +3,11 @@
  *
  *   node chunk-join.ts join|naive 100000   → one JSON line
  */
-import { tokenize, Vocabulary, type Tokens } from '#domain/chunks/tokens.ts'
+import { eachOnce, tokenize } from '#domain/chunks/tokens.ts'
 import { similarityJoin } from '#domain/chunks/similarity-join.ts'
 import { tokenSets } from '#domain/chunks/token-sets.ts'
 import { STEPS_BUDGET } from '#domain/chunks/twins.ts'
+import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import { syntheticChunks } from './synthetic-chunks.ts'
 
 const THRESHOLD = 0.85
@@ -20,14 +21,13 @@ export interface JoinCosts {
   readonly memoryMb: number
 }
 
-function* tokensOf(chunks: number): Generator<Tokens> {
-  for (const { content } of syntheticChunks(chunks)) yield tokenize(content)
-}
-
 function byJoin(chunks: number): Omit<JoinCosts, 'memoryMb'> {
   const vocabulary = new Vocabulary()
   const ids: Int32Array[] = []
-  for (const tokens of tokensOf(chunks)) ids.push(new Int32Array(new Set(vocabulary.idsOf(tokens))))
+  for (const { content } of syntheticChunks(chunks)) {
+    const tokens = tokenize(content, vocabulary)
+    ids.push(eachOnce(tokens, tokens.ids))
+  }
   const startedAt = performance.now()
   const laidOut = tokenSets(ids, vocabulary.size)
   const { members } = laidOut
@@ -42,7 +42,11 @@ function byJoin(chunks: number): Omit<JoinCosts, 'memoryMb'> {
 
 /** What most people write. */
 function byAllPairs(chunks: number): Omit<JoinCosts, 'memoryMb'> {
-  const all = Array.from(tokensOf(chunks), ({ texts }) => new Set(texts))
+  const all = Array.from(syntheticChunks(chunks), ({ content }) => {
+    const vocabulary = new Vocabulary()
+    const { ids } = tokenize(content, vocabulary)
+    return new Set(Array.from(ids, (id) => vocabulary.textOf(id)))
+  })
   const startedAt = performance.now()
   let pairs = 0
   all.forEach((one, index) => {

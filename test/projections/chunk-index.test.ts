@@ -1,16 +1,16 @@
 /** The corpus: what its events make of it, whatever the batches that they come in. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { fingerprintOf, keysFor } from '#domain/chunks/fingerprint.ts'
-import { tokenize } from '#domain/chunks/tokens.ts'
+import { keysFor } from '#domain/chunks/fingerprint.ts'
 import { chunkMessageId, type AnalysisKind } from '#events/analyses.ts'
 import { subjects } from '#events/subjects.ts'
 import { isOutOfTime, nominate, sortInChunks } from '#projections/chunk-index.ts'
 import { sealedFingerprint } from '../../apps/handler/fingerprints.ts'
+import { fingerprint } from '../unit/chunks/reading.ts'
 import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
 import { again, later } from './happenings.ts'
 
-const printOf = (content: string) => fingerprintOf(tokenize(content).texts)!
+const printOf = (content: string) => fingerprint(content)!
 const text = (of: string) => Array.from({ length: 40 }, (_, i) => `${of}${i}`).join(' ')
 const METRICS = {
   ...{ quality_score: 1, redundancy_score: 0, size_score: 1, similarity_score: 0 },
@@ -30,7 +30,7 @@ function analysed(
   { kind = 'document', name = 'd', owner = OWNER, chunks }: Analysed,
 ): Said {
   const analysis_id = `a${step}`
-  const print = (content: string) => sealedFingerprint(tokenize(content).texts, owner)
+  const print = (content: string) => sealedFingerprint(fingerprint(content), owner)
   return {
     subject: subjects.analysisCompleted(kind),
     message: said(chunkMessageId.completed(analysis_id), 'analysis.completed', analysis_id, {

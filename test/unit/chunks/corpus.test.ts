@@ -3,15 +3,15 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
 import { stepsTo, type CorpusChunk } from '#domain/chunks/corpus.ts'
-import { fingerprintOf, keysFor, TOKENS_MAX } from '#domain/chunks/fingerprint.ts'
+import { ascending, keysFor, TOKENS_MAX } from '#domain/chunks/fingerprint.ts'
 import { signatureOf } from '#domain/chunks/minhash.ts'
-import { tokenize } from '#domain/chunks/tokens.ts'
 import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
 import { sealedFingerprint } from '../../../apps/handler/fingerprints.ts'
 import { randomFrom } from './random.ts'
+import { fingerprint as fingerprintIn, read } from './reading.ts'
 import { WHOLE } from './texts.ts'
 
-const fingerprint = (text: string) => fingerprintOf(tokenize(text).texts)!
+const fingerprint = (text: string) => fingerprintIn(text)!
 const meet = (a: Int32Array, b: Int32Array) => a.some((key) => b.includes(key))
 
 describe('a fingerprint', () => {
@@ -64,8 +64,9 @@ describe('a fingerprint', () => {
   })
 
   test('stays what it is, since it is stored', () => {
-    const { tokens, grams, keys } = fingerprint(WHOLE.english)
+    const { keys, ...hashes } = fingerprint(WHOLE.english)
     const { bands, passages } = keys
+    const [tokens, grams] = [ascending(hashes.tokens), ascending(hashes.grams)]
     assert.deepEqual(
       [...tokens.slice(0, 2), ...grams.slice(0, 2)],
       [154_830, 526_048, 371_075, 480_877],
@@ -74,22 +75,23 @@ describe('a fingerprint', () => {
   })
 
   test('takes about 1.2 KiB of a chunk of 150 words', () => {
-    const sealed = sealedFingerprint(words(150), 'ada')
+    const sealed = sealedFingerprint(fingerprint(words(150).join(' ')), 'ada')
     const bytes = JSON.stringify({ fingerprint: sealed }).length
     assert.ok(bytes < 1_400, `${bytes} bytes`)
   })
 
   test('is none of a text that has no tokens or very many', () => {
-    assert.equal(fingerprintOf([]), undefined)
-    assert.ok(fingerprintOf(words(TOKENS_MAX)))
-    assert.equal(fingerprintOf(words(TOKENS_MAX + 1)), undefined)
+    assert.equal(fingerprint(''), undefined)
+    assert.ok(fingerprint(words(TOKENS_MAX).join(' ')))
+    assert.equal(fingerprint(words(TOKENS_MAX + 1).join(' ')), undefined)
   })
 })
 
 describe('an analysis with a corpus', () => {
   const stored = (content: string, document_id?: string): CorpusChunk => {
     const { tokens, grams } = fingerprint(content)
-    return { chunk_id: 'b', ...(document_id !== undefined && { document_id }), tokens, grams }
+    const own = { tokens: ascending(tokens), grams: ascending(grams) }
+    return { chunk_id: 'b', ...(document_id !== undefined && { document_id }), ...own }
   }
   const against = (content: string, near: readonly CorpusChunk[], options = {}) =>
     analyse([{ chunk_id: 'a', content }], { ...ANALYSIS_OPTIONS, ...options }, [near]).chunks[0]!
@@ -162,7 +164,7 @@ describe('an analysis with a corpus', () => {
 
   test('compares as many as its budget has steps for, and says so', () => {
     const near = Array.from({ length: 10 }, (_, i) => stored(WHOLE.english, `d${i}`))
-    const steps = stepsTo(tokenize(WHOLE.english).texts, near[0]!)
+    const steps = stepsTo(read(WHOLE.english), near[0]!)
     for (const [budget, compared, isCut] of [
       [3.5 * steps, 3, true],
       [10.5 * steps, 10, false],

@@ -4,8 +4,10 @@ import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
 import { optionsInForce, type GivenOptions } from '#domain/chunks/options.ts'
 import { overallScore } from '#domain/chunks/overall.ts'
-import { shingled, shinglesOf } from '#domain/chunks/shingles.ts'
+import { shingled } from '#domain/chunks/shingles.ts'
 import { similarityOf } from '#domain/chunks/similarity.ts'
+import { tokenize } from '#domain/chunks/tokens.ts'
+import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import { sizeScore } from '#domain/chunks/size.ts'
 import { overlapOf } from '#domain/chunks/windows.ts'
 import { Problem } from '#domain/problem.ts'
@@ -164,13 +166,14 @@ describe('shingle_size', () => {
     const text = () => Array.from({ length: random() * 12 }, () => `w${Math.floor(random() * 4)}`)
     for (let round = 0; round < 200; round++) {
       const texts = [text(), text(), text()]
-      const ids = texts.map((words) => Int32Array.from(words, (word) => Number(word.slice(1))))
+      const vocabulary = new Vocabulary()
+      const read = texts.map((words) => tokenize(words.join(' '), vocabulary))
       for (const size of [1, 2, 3, 5]) {
-        const { sets, vocabulary } = shingled(ids, 4, size)
+        const { sets, vocabulary: below } = shingled(read, vocabulary.size, size)
         const strings = texts.map((words) => shinglesOf(words, size))
         for (const a of [0, 1, 2]) {
           assert.equal(sets[a]?.length, strings[a]?.size)
-          assert.ok(sets[a]?.every((shingle) => shingle < vocabulary))
+          assert.ok(sets[a]?.every((shingle) => shingle < below))
           const own = new Set(sets[a])
           for (const b of [0, 1, 2]) {
             const shared = [...sets[b]!].filter((shingle) => own.has(shingle)).length
@@ -185,6 +188,12 @@ describe('shingle_size', () => {
     }
   })
 })
+
+function shinglesOf(words: readonly string[], size: number): ReadonlySet<string> {
+  if (words.length === 0) return new Set()
+  const last = Math.max(0, words.length - size)
+  return new Set(Array.from({ length: last + 1 }, (_, at) => words.slice(at, at + size).join(' ')))
+}
 
 describe('ignore_adjacent_overlap', () => {
   const random = randomFrom(13)

@@ -4,24 +4,21 @@ import { overallScore, type Scores } from '#domain/chunks/overall.ts'
 import { qualityOf } from '#domain/chunks/quality.ts'
 import { findRedundancy } from '#domain/chunks/redundancy.ts'
 import { sizeScore } from '#domain/chunks/size.ts'
-import { tokenize, Vocabulary } from '#domain/chunks/tokens.ts'
+import { tokenize } from '#domain/chunks/tokens.ts'
+import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import { ANALYSIS_OPTIONS } from '#events/chunks.ts'
 import { randomFrom } from './random.ts'
+import { read } from './reading.ts'
 import { BROKEN, WHOLE } from './texts.ts'
 
 function quality(text: string) {
-  const tokens = tokenize(text)
-  return qualityOf(text, tokens, new Vocabulary().idsOf(tokens))
+  const { kinds, tokens } = read(text)
+  return qualityOf(text, kinds, tokens)
 }
 
 function redundancy(...texts: string[]) {
   const vocabulary = new Vocabulary()
-  return findRedundancy(
-    texts.map((text) => {
-      const tokens = tokenize(text)
-      return { tokens, ids: vocabulary.idsOf(tokens) }
-    }),
-  )
+  return findRedundancy(texts.map((text) => tokenize(text, vocabulary)))
 }
 
 const near = (actual: number, expected: number, within = 0.005) =>
@@ -144,7 +141,7 @@ describe('redundancy', () => {
         redundancy(...texts).map(({ score }) => score),
         texts.map((_, i) =>
           slowRedundancy(
-            texts.map((text) => tokenize(text).texts),
+            texts.map((text) => read(text).texts),
             i,
           ),
         ),

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { hashOf } from '#domain/chunks/hashes.ts'
 import { similarityOf } from '#domain/chunks/similarity.ts'
 import { estimateTokens } from '#domain/chunks/token-estimate.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
+import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import { randomFrom } from './random.ts'
+import { read } from './reading.ts'
 import { WHOLE } from './texts.ts'
 
 describe('tokens', () => {
   test('are words where words are spaced, and pairs of characters elsewhere', () => {
-    assert.deepEqual(tokenize('Don’t stop, naïve 42!').texts, ["don't", 'stop', 'naïve', '42'])
-    assert.deepEqual(tokenize('千里之行').texts, ['千里', '里之', '之行'])
-    assert.deepEqual(tokenize('GPT4モデル。').texts, ['gpt4', 'モデ', 'デル'])
-    assert.deepEqual(tokenize('하늘을 점').texts, ['하늘', '늘을', '점'])
-    assert.deepEqual(tokenize('ดีมาก').texts, ['ดี', 'ีม', 'มา', 'าก'])
-    assert.deepEqual(tokenize('😀 👍🏽').texts, ['😀', '👍', '🏽'])
-    assert.deepEqual(tokenize(' \n.').texts, ['.'])
-    assert.deepEqual(tokenize(' \u200b\n').texts, [])
+    assert.deepEqual(read('Don’t stop, naïve 42!').texts, ["don't", 'stop', 'naïve', '42'])
+    assert.deepEqual(read('千里之行').texts, ['千里', '里之', '之行'])
+    assert.deepEqual(read('GPT4モデル。').texts, ['gpt4', 'モデ', 'デル'])
+    assert.deepEqual(read('하늘을 점').texts, ['하늘', '늘을', '점'])
+    assert.deepEqual(read('ดีมาก').texts, ['ดี', 'ีม', 'มา', 'าก'])
+    assert.deepEqual(read('😀 👍🏽').texts, ['😀', '👍', '🏽'])
+    assert.deepEqual(read(' \n.').texts, ['.'])
+    assert.deepEqual(read(' \u200b\n').texts, [])
   })
 
   test('do not tell apart what only looks different', () => {
@@ -29,14 +32,14 @@ describe('tokens', () => {
       ['漢\u200b字𠮷野家', '漢字𠮷野家'],
     ]
     for (const [a, b] of same) {
-      assert.deepEqual(tokenize(a).texts, tokenize(b).texts)
+      assert.deepEqual(read(a).texts, read(b).texts)
       assert.equal(similarityOf(a, b).similarity_score, 1)
     }
   })
 
   test('have the offsets of the original text', () => {
     const text = ' Ünder ＡＢＣ 한국어'.normalize('NFD')
-    const { texts, starts, ends } = tokenize(text)
+    const { texts, starts, ends } = read(text)
     texts.forEach((token, i) => {
       const original = text.slice(starts[i], ends[i])
       assert.equal(original.normalize('NFKC').toLowerCase(), token)
@@ -52,13 +55,33 @@ describe('tokens', () => {
         { length },
         () => alphabet[Math.floor(random() * alphabet.length)],
       ).join('')
-      const { texts, starts, ends } = tokenize(text)
+      const { texts, starts, ends } = read(text)
       texts.forEach((token, i) => {
         assert.notEqual(token, '')
         assert.ok(starts[i]! < ends[i]! && ends[i]! <= text.length, JSON.stringify(text))
         assert.ok(i === 0 || starts[i]! >= starts[i - 1]!, JSON.stringify(text))
       })
     }
+  })
+
+  test('know where the same token stood before', () => {
+    assert.deepEqual([...read('The cat, the CAT; a dog.').previous], [-1, -1, 0, 1, -1, -1])
+    const vocabulary = new Vocabulary()
+    const [one, two] = ['a b a', 'b a b'].map((text) => tokenize(text, vocabulary))
+    assert.deepEqual(
+      [[...one!.previous], [...two!.previous]],
+      [
+        [-1, -1, 0],
+        [-1, -1, 0],
+      ],
+    )
+    assert.deepEqual(
+      [[...one!.ids], [...two!.ids]],
+      [
+        [0, 1, 0],
+        [1, 0, 1],
+      ],
+    )
   })
 
   test('are estimated within a fifth of what a model counts', () => {
@@ -77,6 +100,48 @@ describe('tokens', () => {
     for (const text of Object.values(WHOLE)) assert.ok(estimateTokens(text) > 15)
   })
 })
+
+describe('a vocabulary', () => {
+  test('gives each token one number and its own hash, however many there are', () => {
+    const vocabulary = new Vocabulary()
+    const words = Array.from({ length: 5_000 }, (_, i) => `W${i.toString(36)}`)
+    const text = [...words, ...words].join(' ')
+    const { ids } = tokenize(text, vocabulary)
+    assert.equal(vocabulary.size, 5_000)
+    words.forEach((word, i) => {
+      assert.deepEqual([ids[i], ids[i + 5_000]], [i, i])
+      assert.equal(vocabulary.textOf(i), word.toLowerCase())
+      assert.equal(vocabulary.idOf(word.toLowerCase()), i)
+      assert.equal(vocabulary.hashOf(i), hashOf(word.toLowerCase()))
+    })
+  })
+
+  test('tells tokens apart that were made to collide, before and after it grows', () => {
+    const colliding = collisions(64)
+    assert.equal(new Set(colliding.map((word) => hashOf(word) & COLLIDING)).size, 1)
+    const vocabulary = new Vocabulary()
+    const others = Array.from({ length: 400 }, (_, i) => `other${i}`)
+    const words = [...colliding, ...others, ...colliding]
+    const { ids } = tokenize(words.join(' '), vocabulary)
+    assert.equal(vocabulary.size, 464)
+    words.forEach((word, i) => {
+      assert.equal(vocabulary.textOf(ids[i]!), word)
+      assert.equal(vocabulary.idOf(word), ids[i])
+    })
+  })
+})
+
+/** Of the hash, all that any table of these tests looks at. */
+const COLLIDING = 0x7ff
+
+function collisions(count: number): readonly string[] {
+  const found: string[] = []
+  for (let i = 0; found.length < count; i++) {
+    const word = `c${i.toString(36)}`
+    if ((hashOf(word) & COLLIDING) === 1) found.push(word)
+  }
+  return found
+}
 
 describe('the similarity of two texts', () => {
   test('of the document is the share of common words', () => {
