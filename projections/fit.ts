@@ -40,10 +40,11 @@ export function texts(name: string, value: unknown): void {
   for (const one of value) text(name, one)
 }
 
-const BASE64 = /^(?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?$/
+/** Beside a length of whole fours: one pattern for both takes twice as long. */
+const BASE64 = /^[A-Za-z\d+/]*={0,2}$/
 
 export function base64(name: string, value: unknown): void {
-  if (typeof value === 'string' && BASE64.test(value)) return
+  if (typeof value === 'string' && value.length % 4 === 0 && BASE64.test(value)) return
   throw new BadMessage(`${name} is not base64`)
 }
 
