@@ -3,7 +3,7 @@
  * thousands only the first, since the event beside it has all.
  */
 import Type, { type Static } from 'typebox'
-import { Cluster, OptimizationType, Priority, score } from './chunks.ts'
+import { Cluster, Finding, OptimizationType, Priority, score } from './chunks.ts'
 import { count, nullable, type DeepReadonly } from './message.ts'
 
 export const ReportedCluster = Type.Object(
@@ -14,6 +14,23 @@ export const ReportedCluster = Type.Object(
   { title: 'ReportedCluster' },
 )
 export type ReportedCluster = DeepReadonly<Static<typeof ReportedCluster>>
+
+const { chunk_id, type, priority, title, suggested_action } = Finding.properties
+
+export const ReportedSuggestion = Type.Object(
+  {
+    id: Type.String({
+      format: 'uuid',
+      description: 'Of the suggestion, which has its whole plan.',
+    }),
+    ...{ chunk_id, type, priority, title, suggested_action },
+    outline: Type.Optional(
+      Type.String({ description: 'The plan in one line, of many places the first.' }),
+    ),
+  },
+  { title: 'ReportedSuggestion' },
+)
+export type ReportedSuggestion = DeepReadonly<Static<typeof ReportedSuggestion>>
 
 const tally = <const Name extends string>(names: readonly Name[], description: string) =>
   Type.Unsafe<Partial<Record<Name, number>>>(
@@ -35,6 +52,14 @@ export const DocumentReport = Type.Object(
       description: 'How many chunks have up to so many tokens, and more than the class before.',
     }),
     worst: Type.Array(Type.Object({ chunk_id: Type.String(), overall_score: score() })),
+    // What was reported before they were told has neither.
+    suggestions: Type.Optional(
+      Type.Array(ReportedSuggestion, {
+        description:
+          'Those of one chunk together, of the chunk first that has the most urgent one.',
+      }),
+    ),
+    suggestions_total: Type.Optional(count('With those that are not told.')),
     clusters: Type.Array(ReportedCluster, { description: 'The largest first.' }),
     clusters_total: count(),
     truncated: Type.Boolean(),

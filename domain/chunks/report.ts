@@ -1,18 +1,33 @@
 /**
- * What a whole document is like, for people (Markdown) and for programs (the figures themselves).
+ * What a whole document is like, and what is suggested for its chunks.
+ *
+ * Invariant: it is bounded, whatever the document: of what there may be thousands it has the first,
+ * and how many there are.
  */
-import { RELATED_MAX, type Cluster } from '#events/chunks.ts'
-import type { DocumentReport, ReportedCluster } from '#events/document-report.ts'
+import { RELATED_MAX, type Cluster, type Finding } from '#events/chunks.ts'
+import type {
+  DocumentReport,
+  ReportedCluster,
+  ReportedSuggestion,
+} from '#events/document-report.ts'
 import type { Analysed, Analysis } from './analysis.ts'
+import { outlineOf } from './outline.ts'
+import { URGENCY } from './suggestions.ts'
 
 const WORST = 10
 const CLUSTERS_TOLD = 100
+const SUGGESTIONS_TOLD = 100
 /** Upper ends of the size classes, in tokens. */
 const SIZES = [64, 128, 256, 400, 800, 2_048]
 
 /** As much of an analysis as a report tells. */
 export type Reported = Pick<Analysis, 'clusters' | 'truncated'> & {
-  readonly chunks: readonly Pick<Analysed, 'metrics' | 'findings' | 'tokens'>[]
+  readonly chunks: readonly ReportedChunk[]
+}
+
+interface ReportedChunk extends Pick<Analysed, 'metrics' | 'tokens'> {
+  /** The most urgent first. */
+  readonly findings: readonly (Finding & { readonly id: string })[]
 }
 
 export function reportOf({ chunks, clusters, truncated }: Reported): DocumentReport {
@@ -40,6 +55,8 @@ export function reportOf({ chunks, clusters, truncated }: Reported): DocumentRep
       ).length,
     })),
     worst: ascending.slice(0, WORST),
+    suggestions: mostUrgent(chunks).slice(0, SUGGESTIONS_TOLD).map(toldSuggestion),
+    suggestions_total: findings.length,
     clusters: clusters
       .toSorted((a, b) => b.duplicates.length - a.duplicates.length)
       .slice(0, CLUSTERS_TOLD)
@@ -49,35 +66,27 @@ export function reportOf({ chunks, clusters, truncated }: Reported): DocumentRep
   }
 }
 
-export function markdownOf(title: string, report: DocumentReport): string {
-  const { chunks, tokens, tokens_saved, duplicate_ratio, mean_overall_score } = report
-  const lines = [
-    `# Chunk report: ${plain(title)}`,
-    '',
-    `${chunks} chunks, about ${tokens} tokens; mean overall score ${mean_overall_score}.`,
-    `Duplicates: ${percent(duplicate_ratio)} of the chunks, about ${tokens_saved} tokens.`,
-    ...(report.truncated ? ['Not all similar pairs were looked at: there are too many.'] : []),
-    ...table('Suggestions', ['Type', 'Count'], Object.entries(report.by_type)),
-    ...table(
-      'Sizes',
-      ['Tokens up to', 'Chunks'],
-      report.sizes.map(({ up_to, chunks: count }) => [up_to ?? 'more', count]),
-    ),
-    ...table(
-      'Lowest overall scores',
-      ['Chunk', 'Score'],
-      report.worst.map(({ chunk_id, overall_score }) => [chunk_id, overall_score]),
-    ),
-    ...table(
-      'Duplicates',
-      ['Keep', 'Remove'],
-      report.clusters.map((cluster) => [cluster.keeper, namesOf(cluster)]),
-    ),
-    ...(report.clusters.length < report.clusters_total
-      ? ['', `These are the largest of ${report.clusters_total} groups.`]
-      : []),
-  ]
-  return `${lines.join('\n')}\n`
+const urgencyOf = ({ findings: [first] }: ReportedChunk) => (first ? URGENCY[first.priority] : -1)
+
+function mostUrgent(
+  chunks: readonly ReportedChunk[],
+): readonly ReportedChunk['findings'][number][] {
+  return chunks
+    .toSorted(
+      (a, b) => urgencyOf(b) - urgencyOf(a) || a.metrics.overall_score - b.metrics.overall_score,
+    )
+    .flatMap(({ findings }) => findings)
+}
+
+function toldSuggestion({
+  plan,
+  ...finding
+}: ReportedChunk['findings'][number]): ReportedSuggestion {
+  const { id, chunk_id, type, priority, title, suggested_action } = finding
+  return {
+    ...{ id, chunk_id, type, priority, title, suggested_action },
+    ...(plan !== undefined && { outline: outlineOf(plan) }),
+  }
 }
 
 const toldCluster = ({ keeper, duplicates }: Cluster): ReportedCluster => ({
@@ -86,31 +95,10 @@ const toldCluster = ({ keeper, duplicates }: Cluster): ReportedCluster => ({
   duplicates_total: duplicates.length,
 })
 
-function namesOf({ duplicates, duplicates_total }: ReportedCluster): string {
-  const more = duplicates_total - duplicates.length
-  return `${duplicates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
-}
-
-function table(
-  title: string,
-  head: readonly string[],
-  rows: readonly (readonly (string | number)[])[],
-): string[] {
-  if (rows.length === 0) return []
-  const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => plain(String(cell))).join(' | ')} |`
-  return ['', `## ${title}`, '', line(head), line(head.map(() => '---')), ...rows.map(line)]
-}
-
-/** Ids are the caller's own text: no markup of theirs is markup of the report. */
-const plain = (text: string) => text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_~&[\]<>|#]/g, '\\$&')
-
 const sum = (numbers: readonly number[]) => numbers.reduce((total, one) => total + one, 0)
 
 const share = (part: number, whole: number) =>
   whole === 0 ? 0 : Math.round((part / whole) * 1e6) / 1e6
-
-const percent = (ratio: number) => `${Math.round(ratio * 1_000) / 10} %`
 
 function tally<Key extends string>(keys: readonly Key[]): Partial<Record<Key, number>> {
   const counts: Partial<Record<Key, number>> = {}

@@ -133,7 +133,7 @@ describe('an analysis', () => {
     const missing = await ask(path)
     assert.deepEqual([missing.status, missing.body['code']], [404, 'NotFound'])
     const copies = [chunk(GOOD, 'a'), chunk(GOOD, 'b')]
-    type Told = { report: Fields; options: Fields }
+    type Told = { report: Fields; options: Fields; optimizations: { id: string }[] }
     await answer('/api/v1/documents/analyze', { document_id, chunks: [chunk(BAD)] })
     const told = await answer<Told>('/api/v1/documents/analyze', { document_id, chunks: copies })
     const read = await answer<Told & Fields>(path)
@@ -142,9 +142,14 @@ describe('an analysis', () => {
     assert.deepEqual(read.report['clusters'], [
       { keeper: 'a', duplicates: ['b'], duplicates_total: 1 },
     ])
+    const ids = (read.report['suggestions'] as Fields[]).map(({ id }) => String(id))
+    assert.deepEqual(ids.sort(), told.optimizations.map(({ id }) => id).sort())
     const response = await fetch(`${platform.url}${path}`, { headers: { accept: 'text/markdown' } })
     assert.match(response.headers.get('content-type') ?? '', /^text\/markdown/)
-    assert.match(await response.text(), /^# Chunk report: 文書 [^]*\| a \| b \|\n/)
+    assert.match(
+      await response.text(),
+      /^# Chunk report: 文書 [^]*\| b \| high \| .*\n[^]*\| a \| b \|\n/,
+    )
     for (const id of ['%00', '%', 'x'.repeat(3_000)]) {
       assert.equal((await ask(`/api/v1/documents/${id}/report`)).status, 404, id)
     }

@@ -4,7 +4,7 @@ import test from 'node:test'
 import type { MessageTypeDefinition } from '@grpc/proto-loader'
 import { CorpusSearch, Optimization } from '#events/analyses.ts'
 import { Elsewhere, Metrics } from '#events/chunks.ts'
-import { DocumentReport } from '#events/document-report.ts'
+import { DocumentReport, ReportedSuggestion } from '#events/document-report.ts'
 import { packages } from '../../apps/edge/surfaces/grpc/proto.ts'
 import {
   BatchInput,
@@ -29,6 +29,7 @@ const messages = {
   Metrics,
   Optimization,
   Report: DocumentReport,
+  ReportedSuggestion,
 }
 
 for (const [name, { properties }] of Object.entries(messages)) {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
-import { markdownOf, reportOf } from '#domain/chunks/report.ts'
 import { told } from '#domain/chunks/suggestions.ts'
 import { ANALYSIS_OPTIONS, type Chunk } from '#events/chunks.ts'
 import { BROKEN, WHOLE } from './texts.ts'
@@ -117,43 +116,6 @@ describe('an analysis', () => {
     assert.equal(truncated, true)
     assert.ok(chunks.every(({ metrics }) => metrics.similarity_score > 0.9))
   })
-
-  test('makes a report for programs and for people', () => {
-    const analysis = analyse(
-      [chunk('b|', long), chunk('a', long), chunk('c', ' ')],
-      ANALYSIS_OPTIONS,
-    )
-    const report = reportOf(analysis)
-    assert.equal(report.chunks, 3)
-    assert.equal(report.duplicate_ratio, 0.333333)
-    assert.equal(report.tokens, 2 * report.tokens_saved)
-    assert.equal(report.worst[0]?.chunk_id, 'c')
-    assert.equal(
-      report.sizes.reduce((sum, { chunks }) => sum + chunks, 0),
-      3,
-    )
-    assert.deepEqual(report.clusters, [{ keeper: 'a', duplicates: ['b|'], duplicates_total: 1 }])
-    const markdown = markdownOf('<doc> &lt;~', report)
-    assert.match(markdown, /^# Chunk report: \\<doc\\> \\&lt;\\~\n/)
-    assert.match(markdown, /\| a \| b\\\| \|/)
-  })
-})
-
-test('a report names the first of many', () => {
-  const pair = (i: number) => ({ keeper: `k${i}`, duplicates: [`d${i}`] })
-  const clusters = [
-    ...Array.from({ length: 150 }, (_, i) => pair(i)),
-    { keeper: 'k', duplicates: [] },
-  ]
-  clusters[140]!.duplicates.push(...Array.from({ length: 30 }, (_, i) => `m${i}`))
-  const report = reportOf({ chunks: [], clusters, truncated: false })
-  assert.deepEqual([report.clusters.length, report.clusters_total], [100, 151])
-  const [largest] = report.clusters
-  assert.deepEqual([largest?.keeper, largest?.duplicates.length], ['k140', 20])
-  assert.equal(largest?.duplicates_total, 31)
-  const markdown = markdownOf('d', report)
-  assert.match(markdown, /\| k140 \| d140, .* and 11 more \|/)
-  assert.match(markdown, /the largest of 151 groups/)
 })
 
 test('a score that decided is told apart from its limit', () => {

@@ -2,7 +2,7 @@
  * The chunk API, part 1: a chunk, a document or a batch, analysed.
  * Source: sections 2 to 4 of its document.
  */
-import { markdownOf } from '#domain/chunks/report.ts'
+import { markdownOf } from '#domain/chunks/report-markdown.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { readJson } from '../../http/body.ts'
 import type { Answer, Router } from '../../http/exchange.ts'

@@ -1,5 +1,5 @@
 /** The chunk API, part 4: the report of a document, read again, for programs and for people. */
-import { markdownOf } from '#domain/chunks/report.ts'
+import { markdownOf } from '#domain/chunks/report-markdown.ts'
 import { Problem } from '#domain/problem.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import type { Answer, Exchange, Router } from '../../http/exchange.ts'
