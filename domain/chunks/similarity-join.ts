@@ -40,30 +40,36 @@ export function similarityJoin(
   const hits = new Uint8Array(rows)
   const met = new Int32Array(rows)
   const crowds = new Unions(rows)
+  const rarest = new Int32Array(rows === 0 ? 0 : sizeAt(offsets, rows - 1))
+  /** By rank: 1 + the row that had it last. */
+  const marks = new Int32Array(frequency.length)
   let steps = 0
   let truncated = false
 
   for (let row = 0; row < rows && steps <= budget; row++) {
     const start = offsets[row] as number
-    const size = (offsets[row + 1] as number) - start
+    const end = offsets[row + 1] as number
+    const size = end - start
     const smallest = Math.ceil(threshold * size - 1e-9)
     const probes = Math.min(size, size - smallest + 2)
+    rarestOf(tokens, start, end, probes, rarest)
     let candidates = 0
     for (let i = 0; i < probes && steps <= budget; i++) {
-      const rank = tokens[start + i] as number
+      const rank = rarest[i] as number
       let head = lists.heads[rank] as number
-      const end = lists.ends[rank] as number
+      const last = lists.ends[rank] as number
       // Rows come by size: what is too small now is too small for all that follow.
-      while (head < end && sizeAt(offsets, lists.rows[head] as number) < smallest) head++
+      while (head < last && sizeAt(offsets, lists.rows[head] as number) < smallest) head++
       lists.heads[rank] = head
-      for (let at = head; at < end; at++) {
+      for (let at = head; at < last; at++) {
         const other = lists.rows[at] as number
         const count = hits[other] as number
         if (count === 0) met[candidates++] = other
         if (count < 2) hits[other] = count + 1
       }
-      steps += end - head + 1
+      steps += last - head + 1
     }
+    if (candidates > 0) for (let i = start; i < end; i++) marks[tokens[i] as number] = row + 1
     for (let i = 0; i < candidates; i++) {
       const other = met[i] as number
       const enough = hits[other] as number
@@ -76,7 +82,7 @@ export function similarityJoin(
       )
       if (enough < Math.min(2, needed)) continue
       steps += size + otherSize
-      const inter = intersection(sets, row, other, needed)
+      const inter = marked(sets, other, marks, row + 1)
       if (inter < needed || !reaches(inter, size, otherSize, threshold)) continue
       crowds.join(row, other)
       onPair(row, other, jaccard(inter, size, otherSize))
@@ -87,7 +93,7 @@ export function similarityJoin(
     }
     const shared = Math.ceil(((2 * threshold) / (1 + threshold)) * size - 1e-9)
     for (let i = 0; i < Math.min(size, size - shared + 2); i++)
-      append(lists, tokens[start + i] as number, row)
+      append(lists, rarest[i] as number, row)
   }
   return { steps, truncated: truncated || steps > budget }
 }
@@ -95,22 +101,41 @@ export function similarityJoin(
 const sizeAt = (offsets: Int32Array, row: number) =>
   (offsets[row + 1] as number) - (offsets[row] as number)
 
-/** Exact if it reaches `needed`; given up as soon as it cannot. */
-export function intersection({ offsets, tokens }: TokenSets, a: number, b: number, needed: number) {
-  let i = offsets[a] as number
-  let j = offsets[b] as number
-  const iEnd = offsets[a + 1] as number
-  const jEnd = offsets[b + 1] as number
-  let inter = 0
-  while (i < iEnd && j < jEnd) {
-    if (inter + Math.min(iEnd - i, jEnd - j) < needed) return -1
-    const left = tokens[i] as number
-    const right = tokens[j] as number
-    if (left === right) inter++
-    if (left <= right) i++
-    if (right <= left) j++
+/** Few are picked, many sorted. */
+const PICKED_MAX = 48
+
+/** The `count` least of a row's ranks, in order, to the front of `into`. */
+function rarestOf(
+  tokens: Int32Array,
+  start: number,
+  end: number,
+  count: number,
+  into: Int32Array,
+): void {
+  if (count > PICKED_MAX) {
+    into.set(tokens.subarray(start, end))
+    into.subarray(0, end - start).sort()
+    return
   }
-  return inter
+  let kept = 0
+  for (let i = start; i < end; i++) {
+    const rank = tokens[i] as number
+    if (kept < count) kept++
+    else if (rank > (into[kept - 1] as number)) continue
+    let at = kept - 1
+    for (; at > 0 && (into[at - 1] as number) > rank; at--) into[at] = into[at - 1] as number
+    into[at] = rank
+  }
+}
+
+/** How many of a row's tokens bear this mark. */
+function marked({ offsets, tokens }: TokenSets, row: number, marks: Int32Array, mark: number) {
+  let count = 0
+  const end = offsets[row + 1] as number
+  for (let i = offsets[row] as number; i < end; i++) {
+    if (marks[tokens[i] as number] === mark) count++
+  }
+  return count
 }
 
 interface Postings {

@@ -1,14 +1,16 @@
 /**
- * Sets of tokens laid out for the join: rows of numbers, rarest token first, smallest set first.
+ * Sets of tokens laid out for the join: rows of numbers, the smallest first, rare tokens with low
+ * numbers.
  *
  * Invariants:
  * 1. Equal sets are one row; an empty set is none. `members` says whose row it is.
- * 2. All is built by counting, without a comparison sort of tokens: linear in the tokens.
+ * 2. All is built by counting, without a comparison sort: linear in the tokens.
  */
 
 export interface TokenSets {
   /** Row r's tokens are `tokens[offsets[r] … offsets[r + 1])`, as ranks: 0 is the rarest. */
   readonly offsets: Int32Array
+  /** Of a row in no order. */
   readonly tokens: Int32Array
   /** In how many rows a rank occurs. */
   readonly frequency: Int32Array
@@ -18,29 +20,44 @@ export interface TokenSets {
 
 /** `sets` hold each token once; `vocabulary` is greater than any of them. */
 export function tokenSets(sets: readonly Int32Array[], vocabulary: number): TokenSets {
-  const groups = equalSets(sets).toSorted((a, b) => sizeOf(sets, a) - sizeOf(sets, b))
-  const frequency = new Int32Array(vocabulary)
-  for (const group of groups) {
-    for (const token of firstOf(sets, group)) frequency[token] = (frequency[token] ?? 0) + 1
-  }
-  const { rankOf, ranked } = rarestFirst(frequency)
-  const offsets = new Int32Array(groups.length + 1)
-  groups.forEach((group, row) => {
-    offsets[row + 1] = (offsets[row] ?? 0) + sizeOf(sets, group)
+  const groups = equalSets(sets)
+  const sizes = Int32Array.from(groups, (group) => firstOf(sets, group).length)
+  const members = Array.from(ascendingBy(sizes), (group) => groups[group] as number[])
+  const offsets = new Int32Array(members.length + 1)
+  const counts = new Int32Array(vocabulary)
+  members.forEach((group, row) => {
+    const set = firstOf(sets, group)
+    offsets[row + 1] = (offsets[row] as number) + set.length
+    for (let i = 0; i < set.length; i++) (counts[set[i] as number] as number)++
   })
-  return {
-    offsets,
-    tokens: inRankOrder(sets, groups, rankOf, ranked),
-    frequency: ranked,
-    members: groups,
-  }
+  const rarest = ascendingBy(counts)
+  const rankOf = new Int32Array(vocabulary)
+  for (let rank = 0; rank < vocabulary; rank++) rankOf[rarest[rank] as number] = rank
+  const tokens = new Int32Array(offsets.at(-1) ?? 0)
+  members.forEach((group, row) => {
+    const set = firstOf(sets, group)
+    const start = offsets[row] as number
+    for (let i = 0; i < set.length; i++) tokens[start + i] = rankOf[set[i] as number] as number
+  })
+  return { offsets, tokens, frequency: rarest.map((token) => counts[token] as number), members }
 }
 
-const sizeOf = (sets: readonly Int32Array[], group: readonly number[]) =>
-  firstOf(sets, group).length
+const NOTHING = new Int32Array()
 
-const firstOf = (sets: readonly Int32Array[], [first = 0]: readonly number[]) =>
-  sets[first] ?? new Int32Array()
+const firstOf = (sets: readonly Int32Array[], group: readonly number[]) =>
+  sets[group[0] as number] ?? NOTHING
+
+/** Indexes of `numbers`, none of them below 0, by their values; equals stay in their order. */
+function ascendingBy(numbers: Int32Array): Int32Array {
+  const places = new Int32Array(numbers.reduce((most, one) => Math.max(most, one), 0) + 2)
+  for (const one of numbers) (places[one + 1] as number)++
+  for (let i = 1; i < places.length; i++) (places[i] as number) += places[i - 1] as number
+  const order = new Int32Array(numbers.length)
+  numbers.forEach((one, index) => {
+    order[(places[one] as number)++] = index
+  })
+  return order
+}
 
 /** Beyond, equal sets are rows of their own, and the join finds them. */
 const COLLISIONS_MAX = 8
@@ -52,83 +69,35 @@ function equalSets(sets: readonly Int32Array[]): number[][] {
   sets.forEach((set, index) => {
     if (set.length === 0) return
     const hash = hashOf(set)
-    const candidates = byHash.get(hash) ?? []
-    byHash.set(hash, candidates)
-    const members = candidates.length > 0 ? new Set(set) : undefined
-    const group = candidates.slice(0, COLLISIONS_MAX).find((them) => {
-      const other = firstOf(sets, them)
-      return other.length === set.length && other.every((token) => members?.has(token))
-    })
-    if (group !== undefined) group.push(index)
-    else {
-      const alone = [index]
-      groups.push(alone)
-      candidates.push(alone)
+    const candidates = byHash.get(hash)
+    const group = candidates && equalTo(set, candidates.slice(0, COLLISIONS_MAX), sets)
+    if (group !== undefined) {
+      group.push(index)
+      return
     }
+    const alone = [index]
+    groups.push(alone)
+    if (candidates === undefined) byHash.set(hash, [alone])
+    else candidates.push(alone)
   })
   return groups
 }
 
+function equalTo(set: Int32Array, candidates: readonly number[][], sets: readonly Int32Array[]) {
+  const members = new Set(set)
+  return candidates.find((group) => {
+    const other = firstOf(sets, group)
+    return other.length === set.length && other.every((token) => members.has(token))
+  })
+}
+
 function hashOf(set: Int32Array): number {
-  let low = 0
-  let high = 0
-  for (const token of set) {
-    const mixed = Math.imul(token ^ 0x9e3779b9, 0x85ebca6b)
-    low = (low + (mixed ^ (mixed >>> 13))) | 0
-    high = (high + Math.imul(mixed ^ (mixed >>> 16), 0xc2b2ae35)) | 0
+  let sum = 0
+  let mixedSum = 0
+  for (let i = 0; i < set.length; i++) {
+    const mixed = Math.imul((set[i] as number) ^ 0x9e3779b9, 0x85ebca6b)
+    sum = (sum + (mixed ^ (mixed >>> 13))) | 0
+    mixedSum = (mixedSum + Math.imul(mixed ^ (mixed >>> 16), 0xc2b2ae35)) | 0
   }
-  return (low >>> 0) * 0x200000 + (high & 0x1fffff)
-}
-
-function rarestFirst(frequency: Int32Array) {
-  const counts = new Int32Array(frequency.reduce((most, count) => Math.max(most, count), 0) + 2)
-  for (const count of frequency) counts[count + 1] = (counts[count + 1] ?? 0) + 1
-  for (let i = 1; i < counts.length; i++) counts[i] = (counts[i] ?? 0) + (counts[i - 1] ?? 0)
-  const rankOf = new Int32Array(frequency.length)
-  const ranked = new Int32Array(frequency.length)
-  frequency.forEach((count, token) => {
-    const rank = counts[count] ?? 0
-    counts[count] = rank + 1
-    rankOf[token] = rank
-    ranked[rank] = count
-  })
-  return { rankOf, ranked }
-}
-
-/** Transposes twice: by rank, then back by row, so that each row comes out in order. */
-function inRankOrder(
-  sets: readonly Int32Array[],
-  groups: readonly (readonly number[])[],
-  rankOf: Int32Array,
-  ranked: Int32Array,
-): Int32Array {
-  const starts = new Int32Array(ranked.length + 1)
-  for (let rank = 0; rank < ranked.length; rank++) {
-    starts[rank + 1] = (starts[rank] ?? 0) + (ranked[rank] ?? 0)
-  }
-  const next = starts.slice()
-  const rows = new Int32Array(starts.at(-1) ?? 0)
-  const ends = new Int32Array(groups.length)
-  let end = 0
-  groups.forEach((group, row) => {
-    const set = firstOf(sets, group)
-    for (const token of set) {
-      const rank = rankOf[token] as number
-      const place = next[rank] as number
-      rows[place] = row
-      next[rank] = place + 1
-    }
-    ends[row] = end
-    end += set.length
-  })
-  const tokens = new Int32Array(rows.length)
-  for (let rank = 0; rank < ranked.length; rank++) {
-    for (let i = starts[rank] as number; i < (starts[rank + 1] as number); i++) {
-      const row = rows[i] as number
-      const place = ends[row] as number
-      tokens[place] = rank
-      ends[row] = place + 1
-    }
-  }
-  return tokens
+  return sum ^ Math.imul(mixedSum, 0x9e3779b1)
 }
