@@ -50,10 +50,15 @@ export const RetryPolicy = Type.Object(
     backoff_ms: Type.Optional(
       Type.Integer({
         ...{ minimum: 1, maximum: 3_600_000 },
-        description: 'Before the second run; doubles from run to run.',
+        description: 'Before the second run; doubles from run to run, with jitter. 1000 else.',
       }),
     ),
-    max_backoff_ms: Type.Optional(Type.Integer({ minimum: 1, maximum: 3_600_000 })),
+    max_backoff_ms: Type.Optional(
+      Type.Integer({
+        ...{ minimum: 1, maximum: 3_600_000 },
+        description: 'To which it doubles; 60000 else.',
+      }),
+    ),
     codes: Type.Optional(
       Type.Array(Type.Enum([...RETRY_CODES]), {
         ...{ minItems: 1, maxItems: 4, uniqueItems: true },
@@ -105,12 +110,14 @@ const optional = {
   schedule: Type.Optional(Schedule),
   retry: Type.Optional(RetryPolicy),
   concurrency: Type.Optional(
-    whole(1, CONCURRENCY_MAX, 'Runs at once, over all executors and whoever asks for them.'),
+    whole(1, CONCURRENCY_MAX, 'Runs at once over all executors, of calls and jobs together.'),
   ),
   max_queue_age: Type.Optional(
     whole(1, QUEUE_AGE_MAX_S, 'Seconds that a job may wait before its first run.'),
   ),
-  max_queue_depth: Type.Optional(whole(1, 1_000_000, 'Accepted jobs that have not ended.')),
+  max_queue_depth: Type.Optional(
+    whole(1, 1_000_000, 'Accepted jobs that have not ended; `QUEUE_DEPTH` else.'),
+  ),
   examples: Type.Optional(
     Type.Array(Type.Unknown(), { maxItems: 32, description: 'For people; they are not run.' }),
   ),

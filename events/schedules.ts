@@ -19,16 +19,19 @@ export const Schedule = Type.Object(
     time_zone: Type.Optional(
       Type.String({
         ...{ minLength: 1, maxLength: 64 },
-        description: 'A name of the IANA time zone database.',
+        description: 'A name of the IANA time zone database; UTC else.',
       }),
     ),
     overlap: Type.Optional(
       Type.Enum(['allow', 'skip'], {
-        description: 'What becomes of a tick while the job of the one before has not ended.',
+        description:
+          'What becomes of a tick while the job of the one before has not ended; `skip` else.',
       }),
     ),
-    event: Type.Optional(Type.Unknown({ description: 'What the function gets.' })),
-    enabled: Type.Optional(Type.Boolean()),
+    event: Type.Optional(Type.Unknown({ description: 'What the function gets; {} else.' })),
+    enabled: Type.Optional(
+      Type.Boolean({ description: 'False keeps the schedule, and stops its ticks.' }),
+    ),
   },
   {
     additionalProperties: false,

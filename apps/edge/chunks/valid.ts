@@ -7,7 +7,7 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import Type, { type Static, type TSchema } from 'typebox'
 import { Problem } from '#domain/problem.ts'
 import { SettledStatus } from '#events/analyses.ts'
-import { Scope } from '#events/chunks.ts'
+import { ANALYSIS_OPTIONS, AnalysisOptions, Scope } from '#events/chunks.ts'
 
 /** What is found of a chunk can be far larger than the chunk; all of it is one event. */
 export const CHUNKS_MAX = 10_000
@@ -26,43 +26,56 @@ export const ChunkInput = Type.Object(
 )
 export type ChunkInput = Static<typeof ChunkInput>
 
-const Flag = Type.Optional(Type.Boolean())
-const Share = Type.Optional(Type.Number({ minimum: 0, maximum: 1 }))
+const SHARE = { minimum: 0, maximum: 1 }
+const Share = Type.Optional(Type.Number(SHARE))
 const Weight = Type.Optional(Type.Number({ minimum: 0, maximum: 1_000_000 }))
 const TokenCount = (minimum: number) =>
   Type.Optional(Type.Integer({ minimum, maximum: TOKENS_MAX }))
-const ShingleSize = Type.Optional(Type.Integer({ minimum: 1, maximum: 5 }))
+const SHINGLE = { minimum: 1, maximum: 5 }
 
 /** A misspelt option that did nothing would look as if it were in force. */
 const CLOSED = { additionalProperties: false }
 
+/** What it is for, and what holds without it. */
+const about = (name: keyof AnalysisOptions) => {
+  const { description } = AnalysisOptions.properties[name] as { readonly description?: string }
+  return { ...(description !== undefined && { description }), default: ANALYSIS_OPTIONS[name] }
+}
+const flag = (name: keyof AnalysisOptions) => Type.Optional(Type.Boolean(about(name)))
+
 export const OptionsInput = Type.Object(
   {
-    check_quality: Flag,
-    check_redundancy: Flag,
-    check_size: Flag,
-    check_similarity: Flag,
-    similarity_threshold: Share,
-    /** What the embedding model reads of a chunk. */
-    max_embedding_tokens: TokenCount(1),
+    check_quality: flag('check_quality'),
+    check_redundancy: flag('check_redundancy'),
+    check_size: flag('check_size'),
+    check_similarity: flag('check_similarity'),
+    similarity_threshold: Type.Optional(
+      Type.Number({ ...SHARE, ...about('similarity_threshold') }),
+    ),
+    max_embedding_tokens: Type.Optional(
+      Type.Integer({ minimum: 1, maximum: TOKENS_MAX, ...about('max_embedding_tokens') }),
+    ),
     weights: Type.Optional(
       Type.Object(
         { quality: Weight, redundancy: Weight, size: Weight, similarity: Weight },
-        CLOSED,
+        { ...CLOSED, ...about('weights') },
       ),
     ),
     thresholds: Type.Optional(
-      Type.Object({ quality: Share, redundancy: Share, size: Share }, CLOSED),
+      Type.Object(
+        { quality: Share, redundancy: Share, size: Share },
+        { ...CLOSED, ...about('thresholds') },
+      ),
     ),
     target_tokens: Type.Optional(
       Type.Object(
         { min: TokenCount(0), low: TokenCount(1), high: TokenCount(1), max: TokenCount(1) },
-        CLOSED,
+        { ...CLOSED, ...about('target_tokens') },
       ),
     ),
-    shingle_size: ShingleSize,
-    ignore_adjacent_overlap: Flag,
-    scope: Type.Optional(Scope),
+    shingle_size: Type.Optional(Type.Integer({ ...SHINGLE, ...about('shingle_size') })),
+    ignore_adjacent_overlap: flag('ignore_adjacent_overlap'),
+    scope: Type.Optional(Type.Enum(Scope.enum, about('scope'))),
   },
   { ...CLOSED, title: 'AnalysisOptions' },
 )
@@ -93,7 +106,7 @@ export const BatchInput = Type.Object({
 export type BatchInput = Static<typeof BatchInput>
 
 /** Its texts are looked at by hand: the document names both where one is missing. */
-export const SimilarityInput = Type.Object({ shingle_size: ShingleSize })
+export const SimilarityInput = Type.Object({ shingle_size: Type.Optional(Type.Integer(SHINGLE)) })
 export type SimilarityInput = Static<typeof SimilarityInput>
 
 export const SettleInput = Type.Object({ status: SettledStatus }, { title: 'Settlement' })
