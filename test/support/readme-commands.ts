@@ -9,8 +9,6 @@ import { readFileSync } from 'node:fs'
 const README = new URL('../../README.md', import.meta.url)
 const BLOCK = /^```sh\n(?<text>.*?)^```$/gms
 const INLINE = /`(?<text>npm run [^`]+)`/g
-/** Where the README says that Sluice listens. */
-const ADDRESS = 'http://127.0.0.1:8000'
 
 export class ReadmeCommands {
   readonly #untouched: Set<string>
@@ -38,5 +36,5 @@ export class ReadmeCommands {
 
 /** The block as it stands, for a platform that listens at `url`. */
 export function askedOf(url: string, block: string): string {
-  return block.replaceAll(ADDRESS, url)
+  return `U=${url}\n${block}`
 }
