@@ -15,7 +15,7 @@ import { sql } from 'kysely'
 import type { AnalysisCompleted } from '#events/analyses.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
-import { column, type Part } from './statement.ts'
+import { column, plainColumn, type Part } from './statement.ts'
 
 export interface ChunkIndexTable {
   owner: string
@@ -134,9 +134,9 @@ export function insertIntoChunkIndex({ documents, loners }: ChunkIndexChanges): 
       column(rows.map((row) => row.document_id)),
       column(rows.map((row) => row.chunk_id)),
       column(rows.map((row) => row.analysis_id)),
-      column(rows.map((row) => row.tokens)),
-      column(rows.map((row) => row.grams)),
-      column(rows.map((row) => row.keys)),
+      plainColumn(rows.map((row) => row.tokens)),
+      plainColumn(rows.map((row) => row.grams)),
+      plainColumn(rows.map((row) => row.keys)),
       column(rows.map((row) => row.created_at)),
     ],
     sql: ($) => `

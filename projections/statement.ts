@@ -49,6 +49,10 @@ export function column(values: readonly (string | number | boolean | null | unde
   return `{${values.map(element).join(',')}}`
 }
 
+/** The same of text that has neither quotes nor backslashes in it, such as base64. */
+export const plainColumn = (values: readonly string[]) =>
+  values.length === 0 ? '{}' : `{"${values.join('","')}"}`
+
 const SPECIAL = /["\\]/g
 
 function element(value: string | number | boolean | null | undefined): string {

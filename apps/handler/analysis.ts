@@ -1,5 +1,5 @@
 /** An analysis as it is recorded: what the domain found, with ids that stay. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { analyse, type Corpus } from '#domain/chunks/analysis.ts'
 import { fingerprintOf } from '#domain/chunks/fingerprint.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
@@ -25,7 +25,7 @@ export function completedAnalysis(
     ...whole,
     chunks: analysed.map(({ metrics, findings, tokens }, i) => {
       const { chunk_id } = metrics
-      const content_hash = digest(chunks[i]?.content ?? '').toString('base64url')
+      const content_hash = hash('sha256', chunks[i]?.content ?? '', 'base64url')
       const optimizations = findings.map((finding): Optimization => {
         const id = optimizationId(owner, chunk_id, content_hash, finding.type)
         return { id, ...finding, created_at, status: 'pending' }
@@ -88,15 +88,12 @@ function optimizationId(
   contentHash: string,
   type: OptimizationType,
 ): string {
-  return uuidOf(digest(JSON.stringify([owner, chunkId, contentHash, type])))
+  return uuidOf(hash('sha256', JSON.stringify([owner, chunkId, contentHash, type])))
 }
 
-const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest()
-
 /** RFC 9562, version 8: a UUID that its maker has derived in a way of their own. */
-function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString('hex')
-  const variant = '89ab'[(bytes[8] ?? 0) & 3]
+function uuidOf(hex: string): string {
+  const variant = '89ab'[Number.parseInt(hex.charAt(17), 16) & 3]
   return [
     hex.slice(0, 8),
     hex.slice(8, 12),
