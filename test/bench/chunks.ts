@@ -35,7 +35,7 @@ export interface ChunkCosts {
 }
 
 export async function measureChunks(): Promise<ChunkCosts> {
-  await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' } })
+  await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' }, heardMax: 0 })
   const post = async (path: string, body: unknown) => {
     const response = await fetch(`${platform.url}/api/v1/${path}`, {
       method: 'POST',

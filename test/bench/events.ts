@@ -29,7 +29,7 @@ export interface EventCosts {
 }
 
 export async function measureEvents(): Promise<EventCosts> {
-  await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' } })
+  await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' }, heardMax: 0 })
   const { url } = platform
   const client = new Client(url)
   const rssKb = async () => {

@@ -34,7 +34,7 @@ async function measure(): Promise<Results> {
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model.trim()}, Node ${process.version}`
   let measured: Omit<Results, 'restartMs' | 'sessions' | 'events' | 'chunks'>
   {
-    await using platform = await startPlatform({ home: home.path })
+    await using platform = await startPlatform({ home: home.path, heardMax: 0 })
     const { url, natsUrl, databaseUrl, processes } = platform
     const client = new Client(url)
     const memoryMb = await memoryAtRest(processes)
@@ -64,7 +64,7 @@ async function measure(): Promise<Results> {
   }
   say('restart …')
   const startedAt = performance.now()
-  await using restarted = await startPlatform({ home: home.path })
+  await using restarted = await startPlatform({ home: home.path, heardMax: 0 })
   const restartMs = performance.now() - startedAt
   await restarted.stop()
   say('sessions …')

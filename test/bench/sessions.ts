@@ -40,7 +40,7 @@ export async function measureSessions(): Promise<Record<SessionRuntime, SessionC
 
 async function measure(runtime: SessionRuntime): Promise<SessionCosts> {
   const env = { ...LAMBDA_ENV, EXECUTOR_SESSIONS: '2000' }
-  await using platform = await startPlatform({ env })
+  await using platform = await startPlatform({ env, heardMax: 0 })
   const client = new Client(platform.url)
   const api = new LambdaApi(platform.url, KEYED)
   const title = `${runtime}-echo`

@@ -38,6 +38,8 @@ export interface TestPlatformOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Data that outlives this platform, for a test of restarts. */
   readonly home?: string
+  /** How many of its messages are held against their schemas; a bench would measure that too. */
+  readonly heardMax?: number
 }
 
 export async function startPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
@@ -59,7 +61,7 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     },
     starting,
   )
-  const told = starting.use(await watchTold(platform.natsUrl))
+  const told = starting.use(await watchTold(platform.natsUrl, options.heardMax))
   const owned = starting.move()
   const part = (name: string): Supervised => {
     const found = platform.parts.get(name)

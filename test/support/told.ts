@@ -10,7 +10,7 @@ import { Envelope } from '#events/envelope.ts'
 import { openBus } from '#events/jetstream/bus.ts'
 
 const SUBJECTS = ['cmd.>', 'call.>', 'evt.>', 'dead.>', 'redriven.*', 'key.*']
-/** Of one platform, from its start: a load test says nothing new after so many. */
+/** From a platform's start: a load test says nothing new after so many. */
 const HEARD_MAX = 2_000
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/
 const OURS = /^sluice\//
@@ -44,7 +44,7 @@ export interface ToldWatch extends AsyncDisposable {
 }
 
 /** Listens to a platform. Its disposal throws if Sluice has said what it should not. */
-export async function watchTold(url: string): Promise<ToldWatch> {
+export async function watchTold(url: string, heardMax = HEARD_MAX): Promise<ToldWatch> {
   const bus = await openBus({ url, name: 'told', onStatus: () => undefined })
   const types = new Set<string>()
   const faults = new Set<string>()
@@ -53,7 +53,7 @@ export async function watchTold(url: string): Promise<ToldWatch> {
     bus.nc.subscribe(subject, {
       callback(error, message) {
         if (error !== null) return
-        if (++heard > HEARD_MAX) {
+        if (++heard > heardMax) {
           for (const subscription of subscriptions) subscription.unsubscribe()
           return
         }
