@@ -56,6 +56,8 @@ test('npm ci && npm start: one ready line with the url', async () => {
     ...EMBEDDED,
     PORT: port,
     SLUICE_HOME: home,
+    // A curl whose reader has gone sees it when it writes again.
+    EVENT_HEARTBEAT_MS: '1000',
   })
   assert.equal(platform.url, `http://127.0.0.1:${port}`)
 })

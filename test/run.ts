@@ -21,12 +21,12 @@ import { provisionPython } from '../apps/local/provision/python.ts'
 import { provisionRedisServer } from '../apps/local/provision/redis-server.ts'
 import { provisionRust } from '../apps/local/provision/rust.ts'
 import { start, stop } from '../apps/local/program.ts'
+import { CLUSTER, makeCluster } from './support/cluster.ts'
 import { processesOfRun, RUN_MARK } from './support/left-processes.ts'
 import { SHARED_SERVER, startPostgres } from './support/postgres.ts'
 import { tempDir } from './support/temp-dir.ts'
 import { until } from './support/until.ts'
 
-const MIN_CONCURRENCY = 2
 const MAX_CONCURRENCY = 4
 const TEST_TIMEOUT_MS = 300_000
 const STOP_TIMEOUT_MS = 15_000
@@ -43,15 +43,17 @@ async function run(args: readonly string[]): Promise<number> {
   const options = { env: process.env, log }
 
   const directory = owned.use(await tempDir('run'))
-  const [nats, bwrap, python, redis, rustc, postgres] = await allOf([
+  const cluster = join(directory.path, 'cluster')
+  const [nats, bwrap, python, redis, rustc] = await allOf([
     provisionNatsServer(options),
     provisionBubblewrap(options),
     provisionPython(options),
     provisionRedisServer(options),
     // Without it the tests of rust fail and say why; the others run.
     provisionRust(options).catch(() => undefined),
-    startPostgres().then((server) => owned.use(server)),
+    makeCluster(cluster),
   ])
+  const postgres = owned.use(await startPostgres(cluster))
   const temporary = await mkdtemp(join(directory.path, 't-'))
   // A checkout in there has programs that root runs as other users: they may pass, not look.
   for (const folder of [directory.path, temporary]) await chmod(folder, PASSABLE)
@@ -63,7 +65,10 @@ async function run(args: readonly string[]): Promise<number> {
     SLUICE_PYTHON: python,
     SLUICE_REDIS_SERVER: redis,
     SLUICE_RUSTC: rustc,
+    // Most of the time of a short test is that of Node reading our own modules, in each process anew.
+    NODE_COMPILE_CACHE: join(directory.path, 'compiled'),
     [SHARED_SERVER]: postgres.url,
+    [CLUSTER]: cluster,
     [RUN_MARK]: mark,
   }
   const code = await runNodeTest(await nodeTestArgs(args), env)
@@ -74,9 +79,10 @@ async function nodeTestArgs(args: readonly string[]): Promise<string[]> {
   const options = args.filter((arg) => arg.startsWith('-'))
   const named = args.filter((arg) => !arg.startsWith('-'))
   const files = named.length > 0 ? named : await allTestFiles()
-  const concurrency = Math.min(MAX_CONCURRENCY, Math.max(MIN_CONCURRENCY, availableParallelism()))
+  // There is always one that only waits: for a lease to end, a tick to come.
+  const concurrency = Math.min(MAX_CONCURRENCY, availableParallelism() + 1)
   return [
-    ...['--import', 'tsx', '--import', './test/support/documented.ts'],
+    ...['--import', './test/support/documented.ts'],
     ...['--test', '--test-reporter=spec'],
     `--test-concurrency=${concurrency}`,
     `--test-timeout=${TEST_TIMEOUT_MS}`,
@@ -109,9 +115,7 @@ async function runNodeTest(args: readonly string[], env: NodeJS.ProcessEnv): Pro
 
 /** Says what is left, and ends what is still running. */
 async function nothingIsLeft(mark: string, temporary: string): Promise<boolean> {
-  // The loader of the test files keeps its own cache there, which goes with the directory.
-  const leftFiles = async () =>
-    (await readdir(temporary)).filter((name) => !name.startsWith('tsx-'))
+  const leftFiles = () => readdir(temporary)
   const clean = async () =>
     (await processesOfRun(mark)).length === 0 && (await leftFiles()).length === 0
   try {

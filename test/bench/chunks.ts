@@ -16,9 +16,9 @@ const run = promisify(execFile)
 const ONES = times(1_000)
 const BATCHES = times(200)
 const LARGE = times(3)
-const LARGE_CHUNKS = 10_000
-const JOINED_CHUNKS = 100_000
-const NAIVE_CHUNKS = 1_000
+const LARGE_CHUNKS = times(10_000)
+const JOINED_CHUNKS = times(100_000)
+const NAIVE_CHUNKS = times(1_000)
 const CONNECTIONS = 32
 const SECONDS = duration(5)
 

@@ -6,6 +6,7 @@ import { freePort } from '../../apps/local/free-port.ts'
 import type { Credentials } from '../../apps/local/credentials.ts'
 import { startPlatform as startEverything } from '../../apps/local/platform.ts'
 import type { Supervised } from '../../apps/local/supervised.ts'
+import { copyCluster } from './cluster.ts'
 import { quietLog } from './quiet-log.ts'
 import { tempDir } from './temp-dir.ts'
 import { watchTold, type ToldWatch } from './told.ts'
@@ -45,6 +46,7 @@ export interface TestPlatformOptions {
 export async function startPlatform(options: TestPlatformOptions = {}): Promise<TestPlatform> {
   await using starting = new AsyncDisposableStack()
   const home = options.home ?? starting.use(await tempDir('home')).path
+  await copyCluster(home)
   const lines: string[] = []
   const platform = await startEverything(
     {

@@ -5,10 +5,10 @@
  * that is run alone starts its own with its first database and stops it with its last.
  */
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
 import { Client } from 'pg'
 import { freePort } from '../../apps/local/free-port.ts'
 import { postgresServer, postgresUrl } from '../../apps/local/services/postgres.ts'
+import { clusterIn, copyCluster } from './cluster.ts'
 import { quietLog } from './quiet-log.ts'
 import { TestServer } from './server.ts'
 import { tempDir } from './temp-dir.ts'
@@ -31,13 +31,14 @@ export interface TestDatabase extends AsyncDisposable {
 }
 
 /** A server of the test's own, to be killed and restarted. Most tests want `createDatabase`. */
-export async function startPostgres(): Promise<TestPostgres> {
+export async function startPostgres(cluster?: string): Promise<TestPostgres> {
   await using starting = new AsyncDisposableStack()
-  const directory = starting.use(await tempDir('postgres'))
+  const home = starting.use(await tempDir('postgres')).path
+  await copyCluster(home, cluster)
+  const { directory, password } = await clusterIn(home)
   const port = await freePort()
-  const password = randomBytes(12).toString('hex')
   const program = postgresServer({
-    directory: join(directory.path, 'postgres'),
+    directory,
     port,
     password,
     maxConnections: MAX_CONNECTIONS,
