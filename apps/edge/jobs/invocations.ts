@@ -1,49 +1,34 @@
 /**
  * Invocations: an event in, a finished or an accepted job out.
  *
- * Two ways, and what each promises:
+ * Three ways, and what each promises:
  * - a call goes through CALLS (memory): the answer is the outcome, which is on disk by then;
  * - a command goes through COMMANDS (fsynced): the answer is the acceptance, and whoever prefers to
- *   wait gets the outcome instead if it comes in time.
+ *   wait gets the outcome instead if it comes in time;
  * - what is to run later waits on EVENTS, and becomes a command when its time has come.
  * Whatever may be answered with 202 is a command, and so are the calls of a function that says how
- * many of its runs may be in flight: only its durable on COMMANDS counts them. Who hangs up is no
- * longer waited for; its job goes on.
+ * many of its runs may be in flight: only its durable on COMMANDS counts them.
  */
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { jobDelayed } from '#domain/job.ts'
-import { Problem } from '#domain/problem.ts'
-import type { JobEnded, JobStatus, RunJob } from '#events/jobs.ts'
+import type { JobStatus, RunJob } from '#events/jobs.ts'
 import type { Json } from '#events/json.ts'
-import type { Appender } from '#events/jetstream/append.ts'
-import type { Bus } from '#events/jetstream/bus.ts'
 import type { Ids } from '#events/jetstream/ids.ts'
-import type { Payloads, Sealed } from '#events/jetstream/payloads.ts'
-import { readEvent } from '#events/jetstream/recorded-event.ts'
-import { RpcError, type ExpectedReply } from '#events/jetstream/rpc.ts'
-import {
-  DEADLINE_HEADER,
-  REPLY_HEADER,
-  SESSION_HEADER,
-  type JobReply,
-  type JobReplyEnd,
-} from '#events/replies.ts'
+import type { Sealed } from '#events/jetstream/payloads.ts'
+import { RpcError } from '#events/jetstream/rpc.ts'
+import { DEADLINE_HEADER, REPLY_HEADER, SESSION_HEADER, type JobReplyEnd } from '#events/replies.ts'
 import { CALL_GRACE_MS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
-import type { Log } from '#runtime/log.ts'
-import type { BegunJobs } from './begun-jobs.ts'
-import type { CachedJobs } from './cached-jobs.ts'
-import type { CancelledWaits } from './cancelled-waits.ts'
-import type { Defined } from '../knowledge/definitions.ts'
-import { FairGate } from './fair-gate.ts'
 import { stored } from '../commands.ts'
-import type { Exchange } from '../http/exchange.ts'
 import type { Preference } from '../http/prefer.ts'
-import type { Invoked } from './invoked.ts'
-import type { LogRoom } from '../log-room.ts'
-import type { Place, Queues } from './queues.ts'
-import { inJob, runJob, SOURCE } from './run-command.ts'
+import type { Defined } from '../knowledge/definitions.ts'
 import type { KnownSession } from '../knowledge/sessions.ts'
+import type { LogRoom } from '../log-room.ts'
+import type { CachedJobs } from './cached-jobs.ts'
+import { Enqueuer, type EnqueuerOptions } from './enqueuer.ts'
+import type { Caller, Invoked } from './invoked.ts'
+import { callProblem, Outcomes, type OutcomesOptions } from './outcomes.ts'
+import { inJob, runJob, SOURCE } from './run-command.ts'
 
 /** How a caller wants it run. */
 export interface Wanted extends Preference {
@@ -53,30 +38,23 @@ export interface Wanted extends Preference {
   readonly redrivenFrom?: number | undefined
 }
 
-export interface InvocationsOptions {
-  readonly bus: Bus
-  readonly payloads: Payloads
-  readonly appender: Appender
+export interface InvocationsOptions extends EnqueuerOptions, OutcomesOptions {
   readonly jobIds: Ids
-  readonly begunJobs: BegunJobs
   readonly room: LogRoom
-  readonly queues: Queues
-  readonly cancelledWaits: CancelledWaits
   /** How long the log keeps a job's events. */
   readonly ttlDays: number
   readonly cachedJobs: CachedJobs
-  readonly log: Log
 }
-
-/** Whose invocation it is. */
-export type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone' | 'effect'>
 
 export class Invocations {
   readonly #options: InvocationsOptions
-  readonly #gate = new FairGate()
+  readonly #enqueuer: Enqueuer
+  readonly #outcomes: Outcomes
 
   constructor(options: InvocationsOptions) {
     this.#options = options
+    this.#enqueuer = new Enqueuer(options)
+    this.#outcomes = new Outcomes(options)
   }
 
   async invoke(
@@ -195,7 +173,7 @@ export class Invocations {
     if (definition.concurrency !== undefined && session?.executor === undefined) {
       return this.#callCounted(defined, command, caller, timeout_ms)
     }
-    this.#gate.use(function_id)
+    this.#enqueuer.use(function_id)
     const waitMs = timeout_ms + CALL_GRACE_MS
     const subject =
       session?.executor === undefined
@@ -216,7 +194,7 @@ export class Invocations {
     // As the reply subject too, although CALLS acknowledges nothing: without the stream, the server
     // says at once that nobody is there.
     bus.nc.publish(subject, sealed.payload, { headers, reply: inbox })
-    return this.#endOfCall(expected, command, caller)
+    return this.#outcomes.ofCall(expected, command, caller)
   }
 
   /** A call that waits its turn like every other run of its function. */
@@ -230,33 +208,11 @@ export class Invocations {
     const deadline = String(Date.now() + waitMs)
     const subject = subjects.runJob(defined.definition.runtime, defined.function_id)
     const expected = this.#options.bus.rpc.expect(subject, waitMs)
-    await this.#enqueue(defined, command, caller, [
+    await this.#enqueuer.enqueue(defined, command, caller, [
       [REPLY_HEADER, expected.inbox],
       [DEADLINE_HEADER, deadline],
     ])
-    return this.#endOfCall(expected, command, caller)
-  }
-
-  async #endOfCall(expected: ExpectedReply, command: RunJob, caller: Caller): Promise<JobReplyEnd> {
-    const { begunJobs, cancelledWaits } = this.#options
-    const { inbox, reply } = expected
-    // Nobody hears the answer any more: the room that its wait takes belongs to others.
-    caller.whenGone(expected.cancel)
-    const forget = cancelledWaits.add(command.data.job_id, inbox)
-    try {
-      const replied = reply.then((message) => this.#endOf(message))
-      const { owner, job_id } = command.data
-      const isFirst = caller.effect.before === undefined
-      return await (isFirst ? replied : begunJobs.replyOrEnd(replied, owner, job_id))
-    } catch (error) {
-      if (error instanceof RpcError && error.code === 'CLOSED') {
-        const { job_id: jobId } = command.data
-        this.#options.log.info('job_left', { requestId: caller.requestId, jobId })
-      }
-      throw callProblem(error, command)
-    } finally {
-      forget()
-    }
+    return this.#outcomes.ofCall(expected, command, caller)
   }
 
   async #accept(
@@ -269,8 +225,13 @@ export class Invocations {
     const subject = subjects.runJob(definition.runtime, function_id)
     const waiting = waitMs > 0 ? this.#options.bus.rpc.expect(subject, waitMs) : undefined
     const headers = waiting === undefined ? [] : [[REPLY_HEADER, waiting.inbox] as const]
-    const { position, expectedStart } = await this.#enqueue(defined, command, caller, headers)
-    const end = waiting && (await this.#endInTime(waiting, command.data.job_id, caller))
+    const { position, expectedStart } = await this.#enqueuer.enqueue(
+      defined,
+      command,
+      caller,
+      headers,
+    )
+    const end = waiting && (await this.#outcomes.inTime(waiting, command.data.job_id, caller))
     if (end !== undefined) return { kind: 'ended', end }
     const { job_id, function_version, accepted_at } = command.data
     const job = { job_id, function_id, function_version, accepted_at }
@@ -281,108 +242,15 @@ export class Invocations {
     return { kind: 'accepted', job: { ...job, queue_position, expected_start } }
   }
 
-  /** Resolves when the command is on disk; `own` headers say that somebody waits for its end. */
-  async #enqueue(
-    { definition, function_id }: Defined,
-    command: RunJob,
-    caller: Caller,
-    own: readonly (readonly [string, string])[],
-  ): Promise<Place> {
-    const { queues } = this.#options
-    const entering = queues.enter(function_id, definition)
-    const place = entering instanceof Promise ? await entering : entering
-    try {
-      await this.#append(definition, command, caller, own)
-    } catch (error) {
-      place.left()
-      throw error
-    }
-    place.stored()
-    return place
-  }
-
-  async #append(
-    { runtime }: Defined['definition'],
-    command: RunJob,
-    caller: Caller,
-    own: readonly (readonly [string, string])[],
-  ): Promise<void> {
-    const { payloads, appender } = this.#options
-    const { function_id } = command.data
-    const sealing = payloads.seal(command, 'as-long-as-the-log')
-    const { payload, headers = [] } = sealing instanceof Promise ? await stored(sealing) : sealing
-    const trace = ['traceparent', command.traceparent ?? ''] as const
-    const turn = this.#gate.enter(function_id)
-    if (turn !== undefined) await turn
-    try {
-      caller.effect.requireMine()
-      await stored(
-        appender.append({
-          subject: subjects.runJob(runtime, function_id),
-          id: command.id,
-          payload,
-          urgent: own.length > 0,
-          headers: [...headers, trace, ...own],
-        }),
-      )
-    } finally {
-      this.#gate.leave(function_id)
-    }
-  }
-
-  /** Accepted it is in any case: whatever keeps the outcome away, the answer is 202. */
-  async #endInTime(
-    { inbox, reply, cancel }: ExpectedReply,
-    jobId: number,
-    caller: Caller,
-  ): Promise<JobReplyEnd | undefined> {
-    caller.whenGone(cancel)
-    const forget = this.#options.cancelledWaits.add(jobId, inbox)
-    try {
-      return await this.#endOf(await reply)
-    } catch {
-      return undefined
-    } finally {
-      forget()
-    }
-  }
-
   #headers(command: RunJob, sealed: Sealed) {
     const headers = newHeaders()
     for (const [name, value] of sealed.headers ?? []) headers.set(name, value)
     if (command.traceparent !== undefined) headers.set('traceparent', command.traceparent)
     return headers
   }
-
-  async #endOf(reply: Reply): Promise<JobReplyEnd> {
-    const { seq, end } = reply.json<JobReply>()
-    if (end !== undefined) return end
-    try {
-      const { bus, payloads } = this.#options
-      const recorded = await readEvent<JobEnded>(bus, payloads, { seq })
-      if (recorded === undefined) throw new Error(`no event at ${seq}`)
-      return recorded.event.data
-    } catch (cause) {
-      throw new Problem('UNAVAILABLE', 'The outcome could not be read.', undefined, { cause })
-    }
-  }
 }
 
 const statusOf = (invoked: Invoked): JobStatus => {
   if (invoked.kind === 'accepted') return 'pending'
   return invoked.end.error === undefined ? 'success' : 'failed'
-}
-
-interface Reply {
-  json<T>(): T
-}
-
-function callProblem(error: unknown, { data }: RunJob): unknown {
-  if (!(error instanceof RpcError)) return error
-  const details = { job_id: data.job_id }
-  if (error.code === 'TIMEOUT') {
-    return new Problem('TIMEOUT', 'The call was not finished in time.', details, { cause: error })
-  }
-  const message = 'The call was cut off; it may or may not have run.'
-  return new Problem('UNAVAILABLE', message, details, { cause: error })
 }

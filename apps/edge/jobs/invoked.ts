@@ -1,5 +1,9 @@
 /** What came of an invocation while its caller waited. */
 import type { JobReplyEnd } from '#events/replies.ts'
+import type { Exchange } from '../http/exchange.ts'
+
+/** Whose invocation it is. */
+export type Caller = Pick<Exchange, 'requestId' | 'cause' | 'whenGone' | 'effect'>
 
 export type Invoked =
   | { readonly kind: 'ended'; readonly end: JobReplyEnd }
