@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { DeadLetter } from '#events/letters.ts'
-import { openBus } from '#events/jetstream/bus.ts'
 import { ATTEMPTS_MAX } from '#events/jobs.ts'
 import { DEAD } from '#events/streams.ts'
 import { startPlatform } from '#test/support/platform.ts'
@@ -39,11 +38,7 @@ test('a job is tried three times, then failed and buried', async () => {
   assert.equal(end.duration, null)
   assert.equal((await api.metrics(id)).invocations.failed, 1)
 
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   const letter = await bus.jsm.streams.getMessage(DEAD, { last_by_subj: `dead.COMMANDS.fn-${id}` })
   const { data } = letter?.json<DeadLetter>() ?? {}
   assert.equal(data?.subject, `cmd.job.run.python.${id}`)

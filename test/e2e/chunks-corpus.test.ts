@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { chunkMessageId, type RunAnalysis } from '#events/analyses.ts'
 import { envelope } from '#events/envelope.ts'
 import { Appender } from '#events/jetstream/append.ts'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { REPLY_HEADER, type DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
 import { optionsInForce } from '#domain/chunks/options.ts'
@@ -177,11 +177,7 @@ test('a chunk of the same owner is seen as soon as it was answered', async () =>
 })
 
 test('a command that comes again says the same, although the corpus has grown', async () => {
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   const content = prose()
   const command = runAnalysis(content)
   const first = await said(bus, command)

@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import { headers as newHeaders } from '@nats-io/nats-core'
 import { AckPolicy } from '@nats-io/jetstream'
 import { envelope } from '#events/envelope.ts'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { ATTEMPTS_MAX, jobMessageId } from '#events/jobs.ts'
 import { COMMANDS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
@@ -35,13 +35,10 @@ let bus: Bus
 let api: FunctionsApi
 before(async () => {
   platform = await startPlatform()
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   api = new FunctionsApi(platform.url)
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 async function ask<T>(status: number, path: string, request: JsonRequest = {}): Promise<T> {
   const answer = await fetchJson<T>(`${platform.url}${path}`, request)

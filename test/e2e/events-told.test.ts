@@ -5,7 +5,6 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { CATALOGUE } from '#events/catalogue.ts'
-import { openBus } from '#events/jetstream/bus.ts'
 import { envelope } from '#events/envelope.ts'
 import { jobMessageId, type RunJob } from '#events/jobs.ts'
 import { subjects } from '#events/subjects.ts'
@@ -143,11 +142,7 @@ test('what could not be done', async () => {
       data: { ...data, runtime: 'python', owner: 'local', input: {}, accepted_at: time },
     },
   )
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   await bus.js.publish(subjects.runJob('python', id), JSON.stringify(command), {
     msgID: command.id,
   })

@@ -1,7 +1,6 @@
 /** A stop in the middle of a run: the executor gets the time to hand it back, and says so. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openBus } from '#events/jetstream/bus.ts'
 import { EVENTS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
 import { startPlatform } from '#test/support/platform.ts'
@@ -43,11 +42,7 @@ test('a stopped platform hands running jobs back at once, also while a call hold
     assert.ok(drained, 'the executor was not killed')
   }
   await using platform = await startPlatform({ home: home.path })
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   const returned = await bus.jsm.streams.getMessage(EVENTS, {
     last_by_subj: subjects.jobEvent(id, 'returned'),
   })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { headers as newHeaders } from '@nats-io/nats-core'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import type { DeadLetter } from '#events/letters.ts'
 import { jobMessageId } from '#events/jobs.ts'
 import { COMMANDS, DEAD } from '#events/streams.ts'
@@ -18,13 +18,10 @@ let bus: Bus
 let api: FunctionsApi
 before(async () => {
   platform = await startPlatform()
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   api = new FunctionsApi(platform.url)
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 async function publish(subject: string, id: string, body: string, payload?: string) {
   const headers = newHeaders()

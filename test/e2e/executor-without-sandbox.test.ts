@@ -1,7 +1,6 @@
 /** An executor that cannot run code leaves the work alone, and costs no job an attempt. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openBus } from '#events/jetstream/bus.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
 import { startPlatform } from '#test/support/platform.ts'
@@ -28,11 +27,7 @@ test('without a sandbox nothing is claimed, and what waits runs once there is on
       json: { name: 'f', runtime: 'python', code: 'def handler(e): pass', execution_type: 'sync' },
     })
     assert.match(refusal.message, /python runtime is unavailable/)
-    await using bus = await openBus({
-      url: platform.natsUrl,
-      name: 'test',
-      onStatus: () => undefined,
-    })
+    const bus = await platform.openBus()
     const { delivered, num_pending } = await bus.jsm.consumers.info(COMMANDS, `fn-${id}`)
     assert.deepEqual([delivered.consumer_seq, num_pending], [0, waiting.length])
   }
@@ -53,11 +48,7 @@ test('what lacks its runtime for long is handed back often and still runs', asyn
   let job = 0
   {
     await using platform = await startPlatform({ home: home.path, env })
-    await using bus = await openBus({
-      url: platform.natsUrl,
-      name: 'test',
-      onStatus: () => undefined,
-    })
+    const bus = await platform.openBus()
     const api = new FunctionsApi(platform.url)
     // As a durable of an older version has it, or one whose function has just changed its runtime.
     await bus.jsm.consumers.update(COMMANDS, `fn-${id}`, { metadata: { runtime: 'nodejs' } })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { LOCAL_OWNER } from '#events/functions.ts'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS, KEYS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
@@ -31,14 +31,11 @@ let api: AccountsApi
 let admin: AccountsApi
 before(async () => {
   platform = await startPlatform({ env: { AUTH: 'required', RATE_LIMITS: 'off' } })
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   api = new AccountsApi(platform.url)
   admin = api.as(await api.token('admin', platform.credentials.ADMIN_PASSWORD))
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 const isReplay = ({ headers }: { headers: Headers }) =>
   headers.get('idempotency-replayed') === 'true'

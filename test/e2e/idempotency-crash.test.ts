@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as wait } from 'node:timers/promises'
 import { after, before, test } from 'node:test'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
@@ -16,13 +16,10 @@ let bus: Bus
 let api: FunctionsApi
 before(async () => {
   platform = await startPlatform()
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   api = new FunctionsApi(platform.url)
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 /** What the edge does not live to answer. */
 const unanswered = (asking: Promise<Answer>) => asking.catch(() => undefined)

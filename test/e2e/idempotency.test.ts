@@ -1,7 +1,7 @@
 /** Idempotency-Key: many requests, one effect, one answer. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { openIds } from '#events/jetstream/ids.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { FunctionsApi, freshName, PYTHON_ECHO, type Answer, type Job } from './functions-api.ts'
@@ -14,13 +14,10 @@ let bus: Bus
 let api: FunctionsApi
 before(async () => {
   platform = await startPlatform()
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   api = new FunctionsApi(platform.url)
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 const input = () => ({
   name: freshName(),

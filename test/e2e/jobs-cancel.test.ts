@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
-import { openBus } from '#events/jetstream/bus.ts'
 import { EVENTS } from '#events/streams.ts'
 import { startPlatform, type TestPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
@@ -131,11 +130,7 @@ describe('a cancel', () => {
   }
 
   async function eventsOf(functionId: number) {
-    await using bus = await openBus({
-      url: platform.natsUrl,
-      name: 'test',
-      onStatus: () => undefined,
-    })
+    const bus = await platform.openBus()
     const { messages } = (await bus.jsm.streams.info(EVENTS)).state
     const consumer = await bus.js.consumers.get(EVENTS, {
       filter_subjects: `evt.job.${functionId}.*`,

@@ -1,7 +1,6 @@
 /** A failed run is followed by another one, as often and as late as its function says. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { openBus } from '#events/jetstream/bus.ts'
 import { EVENTS } from '#events/streams.ts'
 import { startPlatform, type TestPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
@@ -119,11 +118,7 @@ describe('a retry policy', () => {
 
   /** What became of the runs that ended, with their attempts, in stream order. */
   async function factsOf(functionId: number): Promise<readonly string[]> {
-    await using bus = await openBus({
-      url: platform.natsUrl,
-      name: 'test',
-      onStatus: () => undefined,
-    })
+    const bus = await platform.openBus()
     const { messages } = (await bus.jsm.streams.info(EVENTS)).state
     const facts = ['retrying', 'succeeded', 'failed']
     const filter_subjects = facts.map((fact) => `evt.job.${functionId}.${fact}`)

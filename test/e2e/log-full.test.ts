@@ -1,7 +1,6 @@
 /** A store of large payloads without room: what was accepted still ends, and nothing runs twice. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openBus } from '#events/jetstream/bus.ts'
 import { startPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi, type Job } from './functions-api.ts'
@@ -18,11 +17,7 @@ def handler(event):
 
 test('jobs with large inputs end in a full store, and large results wait for room', async () => {
   await using platform = await startPlatform()
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   const { streams } = bus.jsm
   const bound = async (max_bytes: number) => void (await streams.update(STORE, { max_bytes }))
   const api = new FunctionsApi(platform.url)

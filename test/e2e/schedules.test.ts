@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import type { ScheduleTicked } from '#events/schedules.ts'
 import { EVENTS } from '#events/streams.ts'
@@ -34,12 +34,11 @@ let second: Run | undefined
 before(async () => {
   platform = await startPlatform()
   api = new FunctionsApi(platform.url)
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })
+  bus = await platform.openBus()
   second = await startHandler()
 })
 after(async () => {
   if (second !== undefined) await stop(second, 'SIGTERM', 10_000)
-  await bus[Symbol.asyncDispose]()
   await platform[Symbol.asyncDispose]()
 })
 

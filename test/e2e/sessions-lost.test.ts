@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { envelope } from '#events/envelope.ts'
-import { openBus } from '#events/jetstream/bus.ts'
 import { sessionMessageId, type SessionInitialized } from '#events/sessions.ts'
 import { EVENTS } from '#events/streams.ts'
 import { subjects } from '#events/subjects.ts'
@@ -156,11 +155,7 @@ test('the sessions of a deleted function are gone, those of an updated one stay 
 test('what has expired is unknown', async () => {
   const { id, title } = await register()
   const { request_id } = await api.initialize(title)
-  await using bus = await openBus({
-    url: platform.natsUrl,
-    name: 'test',
-    onStatus: () => undefined,
-  })
+  const bus = await platform.openBus()
   const stored = await bus.jsm.streams.getMessage(EVENTS, {
     last_by_subj: subjects.sessionEvent(id, 'initialized'),
   })

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { AckPolicy } from '@nats-io/jetstream'
 import type { Envelope as Message } from '#events/envelope.ts'
-import { openBus, type Bus } from '#events/jetstream/bus.ts'
+import type { Bus } from '#events/jetstream/bus.ts'
 import { EVENTS } from '#events/streams.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { FunctionsApi, freshName, PYTHON_ECHO } from './functions-api.ts'
@@ -20,12 +20,9 @@ let bus: Bus
 before(async () => {
   platform = await startPlatform()
   api = new FunctionsApi(platform.url)
-  bus = await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => {} })
+  bus = await platform.openBus()
 })
-after(async () => {
-  await bus[Symbol.asyncDispose]()
-  await platform.stop()
-})
+after(() => platform.stop())
 
 /** The events of a function and its jobs, as any subscriber may read them. */
 async function eventsOf(functionId: number): Promise<Message[]> {

@@ -2,6 +2,7 @@
  * The whole platform as `npm start` runs it, in a test: all real processes, their own servers, a
  * free port, a home that is gone with the scope.
  */
+import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { freePort } from '../../apps/local/free-port.ts'
 import type { Credentials } from '../../apps/local/credentials.ts'
 import { startPlatform as startEverything } from '../../apps/local/platform.ts'
@@ -29,6 +30,8 @@ export interface TestPlatform extends AsyncDisposable {
   readonly lines: readonly string[]
   /** What it says on its streams, each message held against its schema when the platform stops. */
   readonly told: ToldWatch
+  /** A connection to its NATS, which ends with it. */
+  openBus(): Promise<Bus>
   /** Resolves when it is gone; the supervisor starts the next one. */
   kill(name: string, signal?: NodeJS.Signals): Promise<void>
   /** In order, as on SIGTERM. */
@@ -82,6 +85,8 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     get processes() {
       return Object.fromEntries([...platform.parts].map(([name, { pid }]) => [name, pid]))
     },
+    openBus: async () =>
+      owned.use(await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })),
     kill: (name, signal) => part(name).kill(signal),
     stop: () => owned.disposeAsync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
