@@ -7,7 +7,7 @@ import { subjects } from '#events/subjects.ts'
 import { isOutOfTime, nominate, sortInChunks } from '#projections/chunk-index.ts'
 import { sealedFingerprint } from '../../apps/handler/fingerprints.ts'
 import { fingerprint } from '../unit/chunks/reading.ts'
-import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
+import { openWorld, OWNER, said, rebuild, toldInBatches, type Said, type World } from './fixture.ts'
 import { again, later } from './happenings.ts'
 
 const printOf = (content: string) => fingerprint(content)!
@@ -81,14 +81,7 @@ async function rows(world: World) {
 }
 
 test('a document is what its newest analysis says, in one batch as in many', async () => {
-  for (const size of [1, 3, HAPPENED.length]) {
-    await using world = await openWorld()
-    await using running = world.project()
-    assert.ok(running)
-    for (let at = 0; at < HAPPENED.length; at += size) {
-      await world.say(HAPPENED.slice(at, at + size))
-      await world.projected()
-    }
+  for await (const [world, size] of toldInBatches(HAPPENED, [1, 3])) {
     const places = (await rows(world)).map((row) =>
       [row.owner, row.document_id, row.chunk_id, row.analysis_id].join(' '),
     )

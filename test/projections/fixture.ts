@@ -100,6 +100,20 @@ export async function openWorld(given?: TestDatabase): Promise<World> {
   }
 }
 
+/** A world for each size of a batch, and for all at once, in which all that was said is projected. */
+export async function* toldInBatches(said: readonly Said[], sizes: readonly number[]) {
+  for (const size of [...sizes, said.length]) {
+    await using owned = new AsyncDisposableStack()
+    const world = owned.use(await openWorld())
+    owned.use(world.project())
+    for (let at = 0; at < said.length; at += size) {
+      await world.say(said.slice(at, at + size))
+      await world.projected()
+    }
+    yield [world, size] as const
+  }
+}
+
 function project({ bus, payloads }: Log, databaseUrl: string): RunningProjector {
   const stopping = new AbortController()
   const { signal } = stopping

@@ -11,7 +11,7 @@ import { subjects } from '#events/subjects.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import { findOptimization, pageOfOptimizations } from '#projections/optimization-queries.ts'
 import { ignoredAmong } from '#projections/settlements.ts'
-import { openWorld, OWNER, said, rebuild, type Said, type World } from './fixture.ts'
+import { openWorld, OWNER, said, rebuild, toldInBatches, type Said, type World } from './fixture.ts'
 import { later } from './happenings.ts'
 
 type Found = readonly [chunk: string, hash: string, ...types: Optimization['type'][]]
@@ -87,14 +87,7 @@ test('a chunk that has left its document takes its suggestions along', async () 
     analysed(2, ['b', '1', 'size'], ['c', '1', 'size']),
     analysed(3, ['c', '1', 'size']),
   ].map((said) => asDocument(said, 'd'))
-  for (const size of [1, 2, analyses.length]) {
-    await using world = await openWorld()
-    await using running = world.project()
-    assert.ok(running)
-    for (let at = 0; at < analyses.length; at += size) {
-      await world.say(analyses.slice(at, at + size))
-      await world.projected()
-    }
+  for await (const [world, size] of toldInBatches(analyses, [1, 2])) {
     const order = { page: 1, perPage: 100, sortBy: 'created_at', order: 'asc' } as const
     const { rows: found } = await pageOfOptimizations(world.db, OWNER, {}, order)
     assert.deepEqual(
@@ -127,14 +120,7 @@ test('a chunk of the same id in another document is another chunk', async () => 
 })
 
 test('the newest analysis of a chunk counts, in one batch as in many', async () => {
-  for (const size of [1, 2, 3, HAPPENED.length]) {
-    await using world = await openWorld()
-    await using running = world.project()
-    assert.ok(running)
-    for (let at = 0; at < HAPPENED.length; at += size) {
-      await world.say(HAPPENED.slice(at, at + size))
-      await world.projected()
-    }
+  for await (const [world, size] of toldInBatches(HAPPENED, [1, 2, 3])) {
     assert.deepEqual(
       await rows(world),
       [
@@ -163,14 +149,7 @@ test('what the newest analysis of the same content does not find is gone, but no
     analysed(8, ['a', '1', 'size'], ['b', '1']),
     analysed(9, ['b', '1', 'size']),
   ]
-  for (const size of [1, 2, 3, 5, happened.length]) {
-    await using world = await openWorld()
-    await using running = world.project()
-    assert.ok(running)
-    for (let at = 0; at < happened.length; at += size) {
-      await world.say(happened.slice(at, at + size))
-      await world.projected()
-    }
+  for await (const [world, size] of toldInBatches(happened, [1, 2, 3, 5])) {
     const expected = [
       `${a} applied at 1 0.01`,
       `${b} ignored at 1 0.01`,
