@@ -58,9 +58,10 @@ async function picture(page: Page, name: string): Promise<void> {
 /** Opens an operation, sends its example or what is given, and says what came back. */
 async function tryOut(page: Page, operationId: string, name?: string) {
   const block = `.opblock[id$="-${operationId}"]`
-  await page.click(`${block} .opblock-summary-control`)
-  await page.click(`${block} .try-out__btn`)
-  await page.click(`${block} .execute`)
+  // Each when it is there and stands still: the page resolves what an operation refers to only now.
+  for (const part of ['.opblock-summary-control', '.try-out__btn', '.execute']) {
+    await page.locator(`${block} ${part}`).click()
+  }
   const row = `${block} .live-responses-table tbody`
   const shown = await page.waitForSelector(`${row} .response-col_description`)
   await shown?.scrollIntoView()
