@@ -7,6 +7,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import { EVENTS } from '#events/streams.ts'
+import { RecentlyUsed } from '#runtime/recently-used.ts'
 
 const KEPT_CHARACTERS = 64 * 1024 ** 2
 
@@ -21,8 +22,10 @@ export class DefinitionMissing extends Error {
 export class Definitions {
   readonly #bus: Bus
   readonly #payloads: Payloads
-  readonly #kept = new Map<number, FunctionVersion>()
-  #characters = 0
+  readonly #kept = new RecentlyUsed<FunctionVersion>(
+    KEPT_CHARACTERS,
+    ({ definition }) => definition.code.length,
+  )
 
   constructor(bus: Bus, payloads: Payloads) {
     this.#bus = bus
@@ -30,11 +33,7 @@ export class Definitions {
   }
 
   at(seq: number): FunctionVersion | Promise<FunctionVersion> {
-    const known = this.#kept.get(seq)
-    if (known === undefined) return this.#read(seq)
-    this.#kept.delete(seq)
-    this.#kept.set(seq, known)
-    return known
+    return this.#kept.get(seq) ?? this.#read(seq)
   }
 
   async #read(seq: number): Promise<FunctionVersion> {
@@ -42,18 +41,7 @@ export class Definitions {
     const recorded = await readEvent<Defining>(this.#bus, this.#payloads, { seq })
     if (recorded === undefined) throw new DefinitionMissing(seq)
     const { data } = recorded.event
-    this.#keep(seq, data)
+    this.#kept.keep(seq, data)
     return data
-  }
-
-  #keep(seq: number, version: FunctionVersion): void {
-    if (this.#kept.has(seq)) return
-    this.#kept.set(seq, version)
-    this.#characters += version.definition.code.length
-    for (const [oldest, { definition }] of this.#kept) {
-      if (this.#characters <= KEPT_CHARACTERS || oldest === seq) return
-      this.#kept.delete(oldest)
-      this.#characters -= definition.code.length
-    }
   }
 }

@@ -12,6 +12,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { SessionData } from '#events/sessions.ts'
+import { RecentlyUsed } from '#runtime/recently-used.ts'
 import { definedBy, type Defined, type Definitions } from '../knowledge/definitions.ts'
 
 const KEPT_CHARACTERS = 32 * 1024 ** 2
@@ -25,8 +26,10 @@ export interface BoundVersionsOptions {
 export class BoundVersions {
   readonly #options: BoundVersionsOptions
   /** By the place of their definitions. */
-  readonly #kept = new Map<number, Defined>()
-  #characters = 0
+  readonly #kept = new RecentlyUsed<Defined>(
+    KEPT_CHARACTERS,
+    ({ definition }) => definition.code.length,
+  )
 
   constructor(options: BoundVersionsOptions) {
     this.#options = options
@@ -41,8 +44,6 @@ export class BoundVersions {
     if (known === undefined) {
       return this.#read(function_id, seq).then((read) => limitedAs(newest, read))
     }
-    this.#kept.delete(seq)
-    this.#kept.set(seq, known)
     return limitedAs(newest, known)
   }
 
@@ -57,19 +58,8 @@ export class BoundVersions {
     }
     if (recorded === undefined) throw functionNotFound(functionId)
     const defined = definedBy(recorded.event.data, seq)
-    this.#keep(seq, defined)
+    this.#kept.keep(seq, defined)
     return defined
-  }
-
-  #keep(seq: number, defined: Defined): void {
-    if (this.#kept.has(seq)) return
-    this.#kept.set(seq, defined)
-    this.#characters += defined.definition.code.length
-    for (const [oldest, { definition }] of this.#kept) {
-      if (this.#characters <= KEPT_CHARACTERS || oldest === seq) return
-      this.#kept.delete(oldest)
-      this.#characters -= definition.code.length
-    }
   }
 }
 
