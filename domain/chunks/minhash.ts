@@ -27,8 +27,8 @@ const LENDERS = Array.from({ length: BINS }, (_, bin) => {
 /** `hashes` are not empty. */
 export function signatureOf(hashes: Int32Array): Uint32Array {
   const least = new Uint32Array(BINS).fill(EMPTY)
-  for (const hash of hashes) {
-    const spread = mixed(hash)
+  for (let i = 0; i < hashes.length; i++) {
+    const spread = mixed(hashes[i] as number)
     const bin = spread >>> (32 - BIN_BITS)
     const value = spread & (EMPTY >>> BIN_BITS)
     if (value < (least[bin] as number)) least[bin] = value
@@ -41,8 +41,9 @@ export function signatureOf(hashes: Int32Array): Uint32Array {
 }
 
 function borrowed(least: Uint32Array, bin: number): number {
-  for (const lender of LENDERS[bin] as Uint8Array) {
-    const value = least[lender] as number
+  const lenders = LENDERS[bin] as Uint8Array
+  for (let i = 0; i < BINS; i++) {
+    const value = least[lenders[i] as number] as number
     if (value !== EMPTY) return value
   }
   return EMPTY
