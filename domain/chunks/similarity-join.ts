@@ -37,8 +37,9 @@ export function similarityJoin(
   const { offsets, tokens, frequency } = sets
   const rows = offsets.length - 1
   const lists = postings(frequency)
-  const hits = new Uint8Array(rows)
+  /** Of each row, which one met it last, and whether once or twice. */
   const met = new Int32Array(rows)
+  const candidates = new Int32Array(rows)
   const crowds = new Unions(rows)
   const rarest = new Int32Array(rows === 0 ? 0 : sizeAt(offsets, rows - 1))
   /** By rank: 1 + the row that had it last. */
@@ -52,8 +53,11 @@ export function similarityJoin(
     const size = end - start
     const smallest = Math.ceil(threshold * size - 1e-9)
     const probes = Math.min(size, size - smallest + 2)
+    // Most rows are too large for it to be enough that they met once.
+    const least = Math.min(2, neededBy(size, smallest, threshold))
+    const [once, twice] = [2 * row + 1, 2 * row + 2]
     rarestOf(tokens, start, end, probes, rarest)
-    let candidates = 0
+    let count = 0
     for (let i = 0; i < probes && steps <= budget; i++) {
       const rank = rarest[i] as number
       let head = lists.heads[rank] as number
@@ -63,23 +67,19 @@ export function similarityJoin(
       lists.heads[rank] = head
       for (let at = head; at < last; at++) {
         const other = lists.rows[at] as number
-        const count = hits[other] as number
-        if (count === 0) met[candidates++] = other
-        if (count < 2) hits[other] = count + 1
+        const before = met[other] as number
+        if (before === twice) continue
+        met[other] = before === once ? twice : once
+        if (least === (before === once ? 2 : 1)) candidates[count++] = other
       }
       steps += last - head + 1
     }
-    if (candidates > 0) for (let i = start; i < end; i++) marks[tokens[i] as number] = row + 1
-    for (let i = 0; i < candidates; i++) {
-      const other = met[i] as number
-      const enough = hits[other] as number
-      hits[other] = 0
-      if (steps > budget) continue
+    if (count > 0) for (let i = start; i < end; i++) marks[tokens[i] as number] = row + 1
+    for (let i = 0; i < count && steps <= budget; i++) {
+      const other = candidates[i] as number
+      const enough = met[other] === twice ? 2 : 1
       const otherSize = sizeAt(offsets, other)
-      const needed = Math.max(
-        1,
-        Math.ceil((threshold / (1 + threshold)) * (size + otherSize) - 1e-9),
-      )
+      const needed = neededBy(size, otherSize, threshold)
       if (enough < Math.min(2, needed)) continue
       steps += size + otherSize
       const inter = marked(sets, other, marks, row + 1)
@@ -100,6 +100,10 @@ export function similarityJoin(
 
 const sizeAt = (offsets: Int32Array, row: number) =>
   (offsets[row + 1] as number) - (offsets[row] as number)
+
+/** How many tokens sets of these sizes share if they reach the threshold; at least one. */
+const neededBy = (size: number, otherSize: number, threshold: number) =>
+  Math.max(1, Math.ceil((threshold / (1 + threshold)) * (size + otherSize) - 1e-9))
 
 /** Few are picked, many sorted. */
 const PICKED_MAX = 48

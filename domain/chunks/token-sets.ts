@@ -23,22 +23,23 @@ export function tokenSets(sets: readonly Int32Array[], vocabulary: number): Toke
   const groups = equalSets(sets)
   const sizes = Int32Array.from(groups, (group) => firstOf(sets, group).length)
   const members = Array.from(ascendingBy(sizes), (group) => groups[group] as number[])
-  const offsets = new Int32Array(members.length + 1)
+  const rows = members.map((group) => firstOf(sets, group))
+  const offsets = new Int32Array(rows.length + 1)
   const counts = new Int32Array(vocabulary)
-  members.forEach((group, row) => {
-    const set = firstOf(sets, group)
+  for (let row = 0; row < rows.length; row++) {
+    const set = rows[row] as Int32Array
     offsets[row + 1] = (offsets[row] as number) + set.length
     for (let i = 0; i < set.length; i++) (counts[set[i] as number] as number)++
-  })
+  }
   const rarest = ascendingBy(counts)
   const rankOf = new Int32Array(vocabulary)
   for (let rank = 0; rank < vocabulary; rank++) rankOf[rarest[rank] as number] = rank
   const tokens = new Int32Array(offsets.at(-1) ?? 0)
-  members.forEach((group, row) => {
-    const set = firstOf(sets, group)
+  for (let row = 0; row < rows.length; row++) {
+    const set = rows[row] as Int32Array
     const start = offsets[row] as number
     for (let i = 0; i < set.length; i++) tokens[start + i] = rankOf[set[i] as number] as number
-  })
+  }
   return { offsets, tokens, frequency: rarest.map((token) => counts[token] as number), members }
 }
 
