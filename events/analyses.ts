@@ -145,6 +145,13 @@ export type OptimizationSettled = EnvelopeOf<typeof OptimizationSettled>
 export type ChunkEvent = AnalysisCompleted | OptimizationSettled
 
 /** A command that comes again says its event again, and the log drops the repeat. */
+/**
+ * Where ids of chunks are told apart: they are often counted anew in each document, so a document has
+ * its own; all that was analysed alone or in a batch has one together.
+ */
+export const placeOf = ({ kind, name }: { readonly kind: AnalysisKind; readonly name: string }) =>
+  kind === 'document' ? name : ''
+
 export const chunkMessageId = {
   command: (type: string, requestId: string) => `${type}:${requestId}`,
   completed: (analysisId: string) => `analysis:${analysisId}`,

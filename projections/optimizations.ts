@@ -11,7 +11,7 @@
  *    after. So the order in which analyses and settlements are applied makes no difference, and what
  *    an analysis leaves out because it is ignored stays in sight.
  */
-import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
+import { placeOf, type AnalysisCompleted, type AnalysisKind } from '#events/analyses.ts'
 import type { Finding, Metrics, OptimizationType, Priority } from '#events/chunks.ts'
 import { MOVED } from './checkpoint.ts'
 import { searchedWords } from './searched-words.ts'
@@ -74,15 +74,13 @@ export function applyToOptimizations(
   const place = placeOf({ kind, name })
   const keyOf = (chunk_id: string) => JSON.stringify([owner, place, chunk_id])
   const forget = ({ found: ids }: SeenChunk) => {
-    for (const id of ids) {
-      const row = found.get(id)
-      // The same content may stand in another document as well.
-      if (row !== undefined && placeOf(row) === place) found.delete(id)
-    }
+    for (const id of ids) found.delete(id)
     ids.clear()
   }
+  const document = JSON.stringify([owner, name])
+  /** By this batch: a chunk that it had not is a new one, whatever it was before. */
+  const wasRead = kind === 'document' && documents.has(document)
   if (kind === 'document') {
-    const document = JSON.stringify([owner, name])
     const now = new Set(analysed.map(({ metrics }) => keyOf(metrics.chunk_id)))
     for (const key of documents.get(document)?.chunks ?? []) {
       const left = now.has(key) ? undefined : chunks.get(key)
@@ -95,7 +93,7 @@ export function applyToOptimizations(
     const key = keyOf(chunk_id)
     let seen = chunks.get(key)
     if (seen === undefined) {
-      seen = { owner, place, chunk_id, content_hash, changed: false, found: new Set() }
+      seen = { owner, place, chunk_id, content_hash, changed: wasRead, found: new Set() }
       chunks.set(key, seen)
     } else if (seen.content_hash !== content_hash) {
       forget(seen)
@@ -103,7 +101,7 @@ export function applyToOptimizations(
     }
     for (const id of seen.found) {
       const row = found.get(id)
-      if (row !== undefined && placeOf(row) === place) row.lapsed = true
+      if (row !== undefined) row.lapsed = true
     }
     for (const { id, created_at, status, ...finding } of optimizations) {
       const { type, priority } = finding
@@ -118,10 +116,6 @@ export function applyToOptimizations(
     }
   }
 }
-
-/** Ids of chunks are often counted anew in each document, so a chunk is known within its own. */
-const placeOf = ({ kind, name }: Pick<OptimizationTable, 'kind' | 'name'>) =>
-  kind === 'document' ? name : ''
 
 export function searchedText({
   chunk_id,

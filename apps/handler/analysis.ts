@@ -5,7 +5,12 @@ import { fingerprintOf } from '#domain/chunks/fingerprint.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
 import { nothingToDo } from '#domain/chunks/suggestions.ts'
-import type { CompletedAnalysis, Optimization, RunAnalysis } from '#events/analyses.ts'
+import {
+  placeOf,
+  type CompletedAnalysis,
+  type Optimization,
+  type RunAnalysis,
+} from '#events/analyses.ts'
 import type { OptimizationType } from '#events/chunks.ts'
 import { sealedFingerprint } from './fingerprints.ts'
 
@@ -27,7 +32,7 @@ export function completedAnalysis(
       const { chunk_id } = metrics
       const content_hash = hash('sha256', chunks[i]?.content ?? '', 'base64url')
       const optimizations = findings.map((finding): Optimization => {
-        const id = optimizationId(owner, chunk_id, content_hash, finding.type)
+        const id = optimizationId(request, chunk_id, content_hash, finding.type)
         return { id, ...finding, created_at, status: 'pending' }
       })
       return { content_hash, metrics, tokens, optimizations }
@@ -60,12 +65,12 @@ export function reported(analysis: CompletedAnalysis): CompletedAnalysis {
 
 /** Chunks and batches are answered with one suggestion for each chunk, if only that all is well. */
 export function answeringEach(analysis: CompletedAnalysis): CompletedAnalysis {
-  const { owner, kind, created_at } = analysis
+  const { kind, created_at } = analysis
   if (kind === 'document') return analysis
   const chunks = analysis.chunks.map((chunk) => {
     if (chunk.optimizations.length > 0) return chunk
     const { content_hash, metrics } = chunk
-    const id = optimizationId(owner, metrics.chunk_id, content_hash, 'info')
+    const id = optimizationId(analysis, metrics.chunk_id, content_hash, 'info')
     // There is nothing to be done: it has been.
     const well: Optimization = {
       id,
@@ -80,15 +85,17 @@ export function answeringEach(analysis: CompletedAnalysis): CompletedAnalysis {
 
 /**
  * Neither the options nor the profile are in it: whoever ignores a suggestion has decided about this
- * content, and does not want it back for a threshold moved or a formula mended.
+ * content, and does not want it back for a threshold moved or a formula mended. Documents that hold
+ * the same chunk have a suggestion each.
  */
 function optimizationId(
-  owner: string,
+  { owner, kind, name }: Pick<AnalysisRequest, 'owner' | 'kind' | 'name'>,
   chunkId: string,
   contentHash: string,
   type: OptimizationType,
 ): string {
-  return uuidOf(hash('sha256', JSON.stringify([owner, chunkId, contentHash, type])))
+  const what = [owner, placeOf({ kind, name }), chunkId, contentHash, type]
+  return uuidOf(hash('sha256', JSON.stringify(what)))
 }
 
 /** RFC 9562, version 8: a UUID that its maker has derived in a way of their own. */

@@ -43,12 +43,23 @@ export function fingerprintOf(read: Tokens, vocabulary: Vocabulary): Fingerprint
   const { ids } = read
   if (ids.length === 0 || ids.length > TOKENS_MAX) return undefined
   const hashes = tokenHashes(ids, vocabulary)
-  const grams = rowHashes(hashes)
+  const rows = rowHashes(hashes)
   const tokens = eachOnce(read, hashes)
   const bands = bandsOf(signatureOf(tokens))
   const same = Int32Array.of(bands.reduce((hash, band) => mixed(hash ^ band), tokens.length))
-  const passages = Int32Array.from(winnowed(grams))
+  const passages = Int32Array.from(winnowed(rows))
+  const grams = mayRepeat(read) ? Int32Array.from(new Set(rows)) : rows
   return { tokens, grams, keys: { same, bands, passages } }
+}
+
+/** A row comes again only where each of its tokens does. */
+function mayRepeat({ previous }: Tokens): boolean {
+  let known = 0
+  for (let at = 0; at < previous.length; at++) {
+    known = previous[at] === -1 ? 0 : known + 1
+    if (known === SHARED_ROW) return true
+  }
+  return false
 }
 
 export function keysFor(owner: string, { same, bands, passages }: Keys): Keys {

@@ -345,6 +345,21 @@ describe('suggestions', () => {
     assert.equal((await ask('/api/v1/optimizations?q=%00%ff%')).status < 500, true)
   })
 
+  test('are each document’s own, also of a chunk that two of them hold', async () => {
+    const given = chunk(BAD)
+    const [one, two] = [randomUUID(), randomUUID()]
+    const analyze = (document_id: string, chunks: readonly unknown[]) =>
+      answer('/api/v1/documents/analyze', { document_id, chunks })
+    const total = async (document_id: string) =>
+      (await answer<Page>(`/api/v1/optimizations?document_id=${document_id}`)).pagination.total
+    await analyze(one, [given])
+    await analyze(two, [given])
+    assert.ok((await total(one)) > 0)
+    assert.equal(await total(two), await total(one))
+    await analyze(two, [])
+    assert.deepEqual([(await total(one)) > 0, await total(two)], [true, 0])
+  })
+
   test('that are ignored do not come back until the content changes', async () => {
     const given = chunk(BAD)
     const analyze = async (content: string) => {

@@ -55,9 +55,14 @@ function settled(step: number, optimization_id: string, status: SettledStatus): 
   }
 }
 
-/** The same as all that there is of a document. */
+/** The same as all that there is of a document, whose suggestions are its own. */
 function asDocument({ message }: Said, name: string, owner = OWNER): Said {
-  const data = { ...(message.data as object), kind: 'document', name, owner }
+  const { chunks, ...rest } = message.data as { readonly chunks: readonly AnalysedChunk[] }
+  const own = chunks.map((chunk) => ({
+    ...chunk,
+    optimizations: chunk.optimizations.map((one) => ({ ...one, id: `${name}/${one.id}` })),
+  }))
+  const data = { ...rest, chunks: own, kind: 'document', name, owner }
   return { subject: subjects.analysisCompleted('document'), message: { ...message, data } }
 }
 
@@ -92,9 +97,35 @@ test('a chunk that has left its document takes its suggestions along', async () 
     const { rows: found } = await pageOfOptimizations(world.db, OWNER, {}, order)
     assert.deepEqual(
       found.map(({ id }) => id),
-      [idOf('c', '1', 'size')],
+      [`d/${idOf('c', '1', 'size')}`],
       `${size} in a batch`,
     )
+  }
+})
+
+test('a chunk that left its document and came back is a new one', async () => {
+  const happened = [
+    asDocument(analysed(1, ['a', '1'], ['b', '1', 'size']), 'd'),
+    settled(2, `d/${idOf('b', '1', 'size')}`, 'applied'),
+    asDocument(analysed(3, ['a', '1']), 'd'),
+    asDocument(analysed(4, ['a', '1'], ['b', '1']), 'd'),
+  ]
+  for await (const [world, size] of toldInBatches(happened, [1, 2, 3])) {
+    assert.deepEqual(await rows(world), [], `${size} at a time`)
+  }
+})
+
+test('documents that hold the same chunk have its suggestions each', async () => {
+  const happened = [
+    asDocument(analysed(1, ['a', '1', 'size']), 'd'),
+    asDocument(analysed(2, ['a', '1', 'size']), 'e'),
+    analysed(3, ['a', '1', 'size']),
+    asDocument(analysed(4, ['a', '2']), 'e'),
+    analysed(5, ['a', '1']),
+  ]
+  for await (const [world, size] of toldInBatches(happened, [1, 2, 3])) {
+    const expected = [`d/${idOf('a', '1', 'size')} pending at 1 0.01`]
+    assert.deepEqual(await rows(world), expected, `${size} at a time`)
   }
 })
 
@@ -113,8 +144,8 @@ test('a chunk of the same id in another document is another chunk', async () => 
   assert.deepEqual(
     found.map(({ id, name }) => [id, name]),
     [
-      [idOf('chunk-1', '1', 'size'), 'd'],
-      [idOf('chunk-1', '3', 'size'), 'e'],
+      [`d/${idOf('chunk-1', '1', 'size')}`, 'd'],
+      [`e/${idOf('chunk-1', '3', 'size')}`, 'e'],
     ],
   )
 })
@@ -153,7 +184,7 @@ test('what the newest analysis of the same content does not find is gone, but no
     const expected = [
       `${a} applied at 1 0.01`,
       `${b} ignored at 1 0.01`,
-      `${idOf('b', '1', 'similarity')} pending at 6 0.06`,
+      `d/${idOf('b', '1', 'similarity')} pending at 6 0.06`,
       `${idOf('a', '1', 'size')} pending at 8 0.08`,
       `${idOf('b', '1', 'size')} pending at 9 0.09`,
     ]

@@ -80,6 +80,15 @@ describe('a fingerprint', () => {
     assert.ok(bytes < 1_400, `${bytes} bytes`)
   })
 
+  test('is no larger for what is said again and again', () => {
+    assert.ok(fingerprint('a b '.repeat(2_000)).grams.length <= 2)
+    const { grams } = fingerprint(WHOLE.english)
+    assert.deepEqual(
+      fingerprint(`${WHOLE.english} ${WHOLE.english}`).grams.length,
+      grams.length + 7,
+    )
+  })
+
   test('is none of a text that has no tokens or very many', () => {
     assert.equal(fingerprint(''), undefined)
     assert.ok(fingerprint(words(TOKENS_MAX).join(' ')))
