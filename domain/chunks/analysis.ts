@@ -18,12 +18,13 @@ import {
   type Metrics,
   type Plan,
 } from '#events/chunks.ts'
-import { clustersOf } from './clusters.ts'
+import { clustersOf, type Candidate } from './clusters.ts'
 import { findElsewhere, stepsTo, type CorpusChunk, type FoundElsewhere } from './corpus.ts'
 import { mergePlans, type Merge } from './merge-plan.ts'
 import { overallScore, type Scores } from './overall.ts'
 import { qualityOf, type Quality } from './quality.ts'
-import { findRedundancy, type IndexedSpan, type Redundant } from './redundancy.ts'
+import { layOut } from './laid-out.ts'
+import { findRedundancy, type Redundant } from './redundancy.ts'
 import { shingled } from './shingles.ts'
 import { runningLines, together } from './running-lines.ts'
 import { kindsOf } from './script.ts'
@@ -33,6 +34,7 @@ import { PART_MIN, splitPlan } from './split-plan.ts'
 import { findingsOf } from './suggestions.ts'
 import { estimateTokens } from './token-estimate.ts'
 import { tokenize, type Tokens } from './tokens.ts'
+import { trimsOf, type IndexedSpan } from './trims.ts'
 import { findTwins, relatedBy, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
 import { Vocabulary } from './vocabulary.ts'
 import { placesOf } from './windows.ts'
@@ -92,18 +94,21 @@ export function analyse(
     return findElsewhere(own, vocabulary, looked, options.similarity_threshold)
   })
   const foreign = elsewhere?.map(({ covered }) => covered)
-  const redundancy = options.check_redundancy ? findRedundancy(read, places, foreign) : []
+  const { clusters, removed } = clustersOf(twins, texts.map(candidateOf))
+  const laid = layOut(options.check_redundancy ? read : [], places)
+  const redundancy = findRedundancy(laid, foreign)
+  const running = runningLines(options.check_redundancy ? chunks : [], removed)
+  const trims = trimsOf(laid, running, removed)
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
-  const running = options.check_redundancy ? runningLines(chunks) : new Map<number, never>()
-  const context = { twins, redundancy, running, merges, options, idOf, related }
+  const context = { twins, redundancy, trims, running: running.cut, merges, options, idOf, related }
   const analysed = texts.map((text, index) =>
     analysedChunk(text, index, context, elsewhere?.[index]),
   )
   return {
     chunks: analysed,
-    clusters: options.check_similarity ? clustersOf(twins, analysed.map(candidateOf)) : [],
+    clusters,
     similarity_floor: twins.floor,
     truncated: twins.truncated || left <= 0,
     vocabulary,
@@ -115,6 +120,7 @@ interface Context {
   readonly related: (index: number) => Related
   readonly idOf: (index: number) => string
   readonly redundancy: readonly Redundant[]
+  readonly trims: readonly (readonly IndexedSpan[])[]
   readonly running: ReadonlyMap<number, readonly IndexedSpan[]>
   readonly merges: ReadonlyMap<string, Merge>
   readonly options: AnalysisOptions
@@ -147,7 +153,7 @@ function analysedChunk(
       twins: () => withElsewhere(context.related(index), elsewhere?.twins),
       sharers: () => withElsewhere(sharersOf(redundant, idOf), elsewhere?.sharers),
       split: () => splitOf(chunk, options),
-      trim: () => trimOf(together(running, redundant?.spans ?? []), idOf),
+      trim: () => trimOf(together(running, context.trims[index] ?? []), idOf),
       running: running.length === 0 ? undefined : trimOf(running, idOf),
     },
     options,
@@ -212,8 +218,6 @@ function trimOf(
   return spans.length > 0 ? { action: 'trim', spans } : undefined
 }
 
-const candidateOf = ({ metrics, tokens, quality }: Analysed) => ({
-  chunk_id: metrics.chunk_id,
-  quality: quality.score,
-  length: tokens,
+const candidateOf = ({ chunk, estimate, quality }: Read): Candidate => ({
+  ...{ chunk_id: chunk.chunk_id, quality: quality.score, length: estimate },
 })

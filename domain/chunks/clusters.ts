@@ -1,6 +1,6 @@
 /**
  * Clusters of duplicates, each with the chunk to keep: the best by quality, then the longest, then
- * the first by id. Whoever is like one of a cluster belongs to it.
+ * the first in the document. Whoever is like one of a cluster belongs to it.
  */
 import type { Cluster } from '#events/chunks.ts'
 import type { Twins } from './twins.ts'
@@ -12,33 +12,45 @@ export interface Candidate {
   readonly length: number
 }
 
-/** In the order of their first chunks; a keeper is not among its duplicates. */
+export interface Clustered {
+  /** In the order of their first chunks; a keeper is not among its duplicates. */
+  readonly clusters: readonly Cluster[]
+  /** Of each chunk 1 if it is a duplicate: ids may come twice. */
+  readonly removed: Uint8Array
+}
+
 export function clustersOf(
   { rows, rowOf, twinRows }: Pick<Twins, 'rows' | 'rowOf' | 'twinRows'>,
   candidates: readonly Candidate[],
-): Cluster[] {
+): Clustered {
   const unions = new Unions(rows.length)
   for (const [row, twins] of twinRows) for (const { index } of twins) unions.join(row, index)
-  const groups = new Map<number, Candidate[]>()
-  candidates.forEach((candidate, index) => {
-    const row = rowOf[index] as number
-    if (row === -1) return
+  const groups = new Map<number, number[]>()
+  for (let index = 0; index < candidates.length; index++) {
+    const row = rowOf[index] ?? -1
+    if (row === -1) continue
     const root = unions.rootOf(row)
     const group = groups.get(root)
-    if (group === undefined) groups.set(root, [candidate])
-    else group.push(candidate)
-  })
-  return [...groups.values()].filter((group) => group.length > 1).map(clusterOf)
+    if (group === undefined) groups.set(root, [index])
+    else group.push(index)
+  }
+  const removed = new Uint8Array(candidates.length)
+  const clusters: Cluster[] = []
+  const at = (index: number) => candidates[index] as Candidate
+  for (const group of groups.values()) {
+    if (group.length === 1) continue
+    const keeper = group.reduce((best, one) => (isBetter(at(one), at(best)) ? one : best))
+    const duplicates = group.filter((one) => one !== keeper)
+    for (const one of duplicates) removed[one] = 1
+    clusters.push({
+      keeper: at(keeper).chunk_id,
+      duplicates: duplicates.map((one) => at(one).chunk_id),
+    })
+  }
+  return { clusters, removed }
 }
 
-function clusterOf(group: readonly Candidate[]): Cluster {
-  const keeper = group.reduce((best, one) => (isBetter(one, best) ? one : best))
-  const duplicates = group.filter((one) => one !== keeper).map(({ chunk_id }) => chunk_id)
-  return { keeper: keeper.chunk_id, duplicates }
-}
-
+/** Of two that are as good, the one that stands first. */
 function isBetter(one: Candidate, best: Candidate): boolean {
-  if (one.quality !== best.quality) return one.quality > best.quality
-  if (one.length !== best.length) return one.length > best.length
-  return one.chunk_id < best.chunk_id
+  return one.quality > best.quality || (one.quality === best.quality && one.length > best.length)
 }

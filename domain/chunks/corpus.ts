@@ -9,7 +9,7 @@
  */
 import type { Elsewhere } from '#events/chunks.ts'
 import { ascending, rowHashes, tokenHashes, type Fingerprint } from './fingerprint.ts'
-import { SHARED_ROW } from './redundancy.ts'
+import { SHARED_ROW } from './laid-out.ts'
 import { jaccard, reaches, rounded } from './similarity.ts'
 import type { Tokens } from './tokens.ts'
 import type { Vocabulary } from './vocabulary.ts'

@@ -15,7 +15,7 @@
  */
 import { hashOf, mixed } from './hashes.ts'
 import { bandsOf, signatureOf } from './minhash.ts'
-import { SHARED_ROW } from './redundancy.ts'
+import { SHARED_ROW } from './laid-out.ts'
 import { eachOnce, type Tokens } from './tokens.ts'
 import type { Vocabulary } from './vocabulary.ts'
 

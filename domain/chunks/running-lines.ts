@@ -1,12 +1,13 @@
 /**
  * Headers and footers that run through the pages of a source: lines that stand on at least half of
- * its pages, and on three at least, whatever numbers are in them. All but the first can go.
+ * its pages, and on three at least, whatever numbers are in them. All but the first of those that no
+ * cluster removes can go.
  *
  * Only chunks that say which page they are of (`metadata.page`, and `metadata.source_file` where there
  * are several) can tell.
  */
 import type { Chunk } from '#events/chunks.ts'
-import type { IndexedSpan } from './redundancy.ts'
+import type { IndexedSpan } from './trims.ts'
 
 const PAGES_MIN = 3
 const PAGES_SHARE = 0.5
@@ -14,8 +15,15 @@ const PAGES_SHARE = 0.5
 const LINE_MAX = 200
 const LINE = /[^\n]+\n?/g
 
+export interface RunningLines {
+  readonly cut: ReadonlyMap<number, readonly IndexedSpan[]>
+  /** The first ones: they stay for all the others. */
+  readonly kept: ReadonlyMap<number, readonly IndexedSpan[]>
+}
+
 interface Seen {
-  readonly first: number
+  /** The chunk that keeps it; −1: none as yet. */
+  keeper: number
   readonly pages: Set<string>
 }
 
@@ -25,9 +33,29 @@ interface Source {
 }
 
 /** By the index of the chunk, in the order of its text. */
-export function runningLines(
-  chunks: readonly Chunk[],
-): ReadonlyMap<number, readonly IndexedSpan[]> {
+export function runningLines(chunks: readonly Chunk[], removed: Uint8Array): RunningLines {
+  const sources = sourcesOf(chunks, removed)
+  const cut = new Map<number, readonly IndexedSpan[]>()
+  const kept = new Map<number, readonly IndexedSpan[]>()
+  chunks.forEach((chunk, index) => {
+    const place = placeOf(chunk)
+    const source = place && sources.get(place.source)
+    if (source === undefined || source.pages.size < PAGES_MIN) return
+    const least = Math.max(PAGES_MIN, PAGES_SHARE * source.pages.size)
+    const found = linesOf(chunk.content).flatMap(({ key, start, end }) => {
+      const seen = source.lines.get(key)
+      if (seen === undefined || seen.keeper === -1 || seen.pages.size < least) return []
+      return [{ start, end, keptIn: seen.keeper }]
+    })
+    const own = found.filter(({ keptIn }) => keptIn === index)
+    const others = found.filter(({ keptIn }) => keptIn !== index)
+    if (own.length > 0) kept.set(index, own)
+    if (others.length > 0) cut.set(index, others)
+  })
+  return { cut, kept }
+}
+
+function sourcesOf(chunks: readonly Chunk[], removed: Uint8Array): ReadonlyMap<string, Source> {
   const sources = new Map<string, Source>()
   chunks.forEach((chunk, index) => {
     const place = placeOf(chunk)
@@ -36,25 +64,13 @@ export function runningLines(
     sources.set(place.source, source)
     source.pages.add(place.page)
     for (const { key } of linesOf(chunk.content)) {
-      const seen: Seen = source.lines.get(key) ?? { first: index, pages: new Set() }
+      const seen: Seen = source.lines.get(key) ?? { keeper: -1, pages: new Set() }
       source.lines.set(key, seen)
+      if (seen.keeper === -1 && removed[index] === 0) seen.keeper = index
       seen.pages.add(place.page)
     }
   })
-  const spans = new Map<number, readonly IndexedSpan[]>()
-  chunks.forEach((chunk, index) => {
-    const place = placeOf(chunk)
-    const source = place && sources.get(place.source)
-    if (source === undefined || source.pages.size < PAGES_MIN) return
-    const least = Math.max(PAGES_MIN, PAGES_SHARE * source.pages.size)
-    const found = linesOf(chunk.content).flatMap(({ key, start, end }) => {
-      const seen = source.lines.get(key)
-      if (seen === undefined || seen.first === index || seen.pages.size < least) return []
-      return [{ start, end, keptIn: seen.first }]
-    })
-    if (found.length > 0) spans.set(index, found)
-  })
-  return spans
+  return sources
 }
 
 function placeOf({ metadata }: Chunk): { source: string; page: string } | undefined {

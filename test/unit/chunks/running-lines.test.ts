@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
-import { runningLines, together } from '#domain/chunks/running-lines.ts'
+import { runningLines as linesOf, together } from '#domain/chunks/running-lines.ts'
 import { ANALYSIS_OPTIONS, type Chunk } from '#events/chunks.ts'
 import { randomFrom } from './random.ts'
 import { WHOLE } from './texts.ts'
@@ -25,6 +25,12 @@ const printed = (pages: number, source?: string) =>
     .slice(0, pages)
     .map((text, i) => page(i + 1, `Annual report 2024\n${text}\n- ${i + 1} -\n| --- |`, source))
 
+const runningLines = (chunks: readonly Chunk[], removed: readonly number[] = []) =>
+  linesOf(
+    chunks,
+    Uint8Array.from(chunks, (_, index) => Number(removed.includes(index))),
+  ).cut
+
 const trimmed = (content: string, spans: readonly { start: number; end: number }[]) =>
   spans
     .toReversed()
@@ -40,6 +46,13 @@ describe('a running line', () => {
       assert.equal(trimmed(content, spans), `${texts[index]}\n| --- |`)
       assert.ok(spans.every(({ keptIn }) => keptIn === 0))
     }
+  })
+
+  test('stays on the first page that no cluster removes', () => {
+    const found = runningLines(printed(6), [0, 2])
+    assert.deepEqual([...found.keys()], [0, 2, 3, 4, 5])
+    assert.ok([...found.values()].flat().every(({ keptIn }) => keptIn === 1))
+    assert.equal(runningLines(printed(6), [0, 1, 2, 3, 4, 5]).size, 0)
   })
 
   test('stands on three pages at least and on half of them, of one source', () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { overallScore, type Scores } from '#domain/chunks/overall.ts'
 import { qualityOf } from '#domain/chunks/quality.ts'
+import { layOut } from '#domain/chunks/laid-out.ts'
 import { findRedundancy } from '#domain/chunks/redundancy.ts'
 import { sizeScore } from '#domain/chunks/size.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
@@ -18,7 +19,7 @@ function quality(text: string) {
 
 function redundancy(...texts: string[]) {
   const vocabulary = new Vocabulary()
-  return findRedundancy(texts.map((text) => tokenize(text, vocabulary)))
+  return findRedundancy(layOut(texts.map((text) => tokenize(text, vocabulary))))
 }
 
 const near = (actual: number, expected: number, within = 0.005) =>
@@ -113,22 +114,6 @@ describe('redundancy', () => {
     near(two!.score, 0.2)
     assert.equal(alone!.score, 0)
     assert.deepEqual([one!.sharers, two!.sharers], [[1], [0]])
-  })
-
-  test('points at what can go, and at where it stays', () => {
-    const { chinese, english } = WHOLE
-    const own = 'The end of the story is another one.'
-    const text = `${english} ${own}`
-    const [, second, , copy] = redundancy(english, text, chinese, `${chinese}${own}`)
-    assert.deepEqual(
-      second!.spans.map(({ start, end, keptIn }) => [text.slice(start, end), keptIn]),
-      [[english.slice(0, -1), 0]],
-    )
-    assert.deepEqual(
-      copy!.spans.map(({ keptIn }) => keptIn).toSorted(),
-      [...copy!.spans.map(({ keptIn }) => keptIn)].toSorted(),
-    )
-    assert.ok(copy!.spans.some(({ keptIn }) => keptIn === 2))
   })
 
   test('of made-up texts is what a look at every row of tokens says', () => {
