@@ -62,7 +62,7 @@ export const Optimization = Type.Object(
   {
     id: Type.String({ format: 'uuid' }),
     ...Finding.properties,
-    created_at: timestamp('When it was found first.'),
+    created_at: timestamp('When the newest analysis found it.'),
     status: OptimizationStatus,
   },
   { title: 'Optimization' },

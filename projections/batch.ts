@@ -31,10 +31,9 @@ import {
 import { applyToJobs, CHANGED, upsertJobs, type JobChanges } from './jobs.ts'
 import {
   applyToOptimizations,
-  lapseOthers,
+  lapseInDocuments,
+  lapseOfLoners,
   noOptimizationChanges,
-  removeLeft,
-  removeReplaced,
   upsertOptimizations,
 } from './optimizations.ts'
 import type { Happening, Recorded } from './recorded.ts'
@@ -122,10 +121,8 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(users.size > 0 ? [upsertUsers(users), deleteUsers(users)] : []),
     ...(keys.made.size > 0 ? [insertKeys(keys)] : []),
     ...(keys.touched.size > 0 ? [touchKeys(keys)] : []),
-    ...(optimizations.chunks.size > 0
-      ? [removeReplaced(optimizations), lapseOthers(optimizations)]
-      : []),
-    ...(optimizations.documents.size > 0 ? [removeLeft(optimizations)] : []),
+    ...(optimizations.documents.size > 0 ? [lapseInDocuments(optimizations)] : []),
+    ...(optimizations.loners.size > 0 ? [lapseOfLoners(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
     ...(corpus.documents.size > 0 ? [removeDocuments(corpus)] : []),
     ...(corpus.loners.size > 0 ? [removeLoners(corpus)] : []),

@@ -4,16 +4,18 @@
  * `optimization-queries.ts`.
  *
  * Applies `analysis.completed`. The newest analysis of a chunk counts, that of its document if it
- * has one, and it counts whole, whatever its options:
- * 1. Suggestions for a content that the chunk has no more are gone, as are those for a chunk that its
- *    document has no more; one that is found again is written anew.
- * 2. One that is not found again has lapsed: it is shown only if somebody has settled it, before or
- *    after. So the order in which analyses and settlements are applied makes no difference, and what
- *    an analysis leaves out because it is ignored stays in sight.
+ * has one, and it counts whole, whatever its options: what it does not find has lapsed, be it that the
+ * options are others, the content, or that the document has the chunk no more.
+ *
+ * Invariant: what has lapsed is shown only if somebody has settled it, before or after. So the order
+ * in which analyses and settlements are applied makes no difference, and what was applied stays on
+ * record. The rest goes when the log has let go of it as well (`forgetLapsed`).
  */
-import { placeOf, type AnalysisCompleted, type AnalysisKind } from '#events/analyses.ts'
+import { sql } from 'kysely'
+import type { AnalysisCompleted, AnalysisKind } from '#events/analyses.ts'
 import type { Finding, Metrics, OptimizationType, Priority } from '#events/chunks.ts'
 import { MOVED } from './checkpoint.ts'
+import type { Db } from './database.ts'
 import { searchedWords } from './searched-words.ts'
 import { column, type Part } from './statement.ts'
 
@@ -38,74 +40,46 @@ export interface OptimizationTable {
   words: string
 }
 
-interface SeenChunk {
+/** A document, or a chunk that belongs to none, and what its newest analysis finds. */
+interface Analysed {
   readonly owner: string
-  readonly place: string
-  readonly chunk_id: string
-  content_hash: string
-  /** It had another content in between: nothing from before the batch is left. */
-  changed: boolean
+  readonly name: string
   readonly found: Set<string>
 }
 
-interface SeenDocument {
-  readonly owner: string
-  readonly name: string
-  /** Keys of its chunks. */
-  readonly chunks: ReadonlySet<string>
-}
-
 export interface OptimizationChanges {
-  readonly chunks: Map<string, SeenChunk>
-  readonly documents: Map<string, SeenDocument>
+  readonly documents: Map<string, Analysed>
+  readonly loners: Map<string, Analysed>
   readonly found: Map<string, OptimizationTable>
 }
 
 export const noOptimizationChanges = (): OptimizationChanges => ({
-  chunks: new Map(),
   documents: new Map(),
+  loners: new Map(),
   found: new Map(),
 })
 
 export function applyToOptimizations(
-  { chunks, documents, found }: OptimizationChanges,
-  { data: { owner, kind, name, chunks: analysed } }: AnalysisCompleted,
+  { documents, loners, found }: OptimizationChanges,
+  { data: { owner, kind, name, chunks } }: AnalysisCompleted,
 ): void {
-  const place = placeOf({ kind, name })
-  const keyOf = (chunk_id: string) => JSON.stringify([owner, place, chunk_id])
-  const forget = ({ found: ids }: SeenChunk) => {
-    for (const id of ids) found.delete(id)
-    ids.clear()
-  }
-  const document = JSON.stringify([owner, name])
-  /** By this batch: a chunk that it had not is a new one, whatever it was before. */
-  const wasRead = kind === 'document' && documents.has(document)
-  if (kind === 'document') {
-    const now = new Set(analysed.map(({ metrics }) => keyOf(metrics.chunk_id)))
-    for (const key of documents.get(document)?.chunks ?? []) {
-      const left = now.has(key) ? undefined : chunks.get(key)
-      if (left !== undefined && chunks.delete(key)) forget(left)
-    }
-    documents.set(document, { owner, name, chunks: now })
-  }
-  for (const { content_hash, metrics, optimizations } of analysed) {
-    const { chunk_id, overall_score } = metrics
-    const key = keyOf(chunk_id)
-    let seen = chunks.get(key)
-    if (seen === undefined) {
-      seen = { owner, place, chunk_id, content_hash, changed: wasRead, found: new Set() }
-      chunks.set(key, seen)
-    } else if (seen.content_hash !== content_hash) {
-      forget(seen)
-      Object.assign(seen, { content_hash, changed: true })
-    }
-    for (const id of seen.found) {
+  const begin = (all: Map<string, Analysed>, of: string): Analysed => {
+    const key = `${owner}\n${of}`
+    const before = all.get(key) ?? { owner, name: of, found: new Set() }
+    for (const id of before.found) {
       const row = found.get(id)
       if (row !== undefined) row.lapsed = true
     }
+    all.set(key, before)
+    return before
+  }
+  const document = kind === 'document' ? begin(documents, name) : undefined
+  for (const { content_hash, metrics, optimizations } of chunks) {
+    const { chunk_id, overall_score } = metrics
+    const seen = document ?? begin(loners, chunk_id)
     for (const { id, created_at, status, ...finding } of optimizations) {
       const { type, priority } = finding
-      // That all is well is no suggestion.
+      // That all is well is no suggestion, nor is one that was applied.
       if (status !== 'pending') continue
       seen.found.add(id)
       found.set(id, {
@@ -124,75 +98,38 @@ export function searchedText({
   return searchedWords([title, description, suggested_action, chunk_id].join('\n'))
 }
 
-export function removeReplaced({ chunks, found }: OptimizationChanges): Part {
-  const rows = [...chunks.values()]
+export function lapseInDocuments({ documents, found }: OptimizationChanges): Part {
+  const rows = [...documents.values()]
   return {
-    name: 'replaced',
+    name: 'lapsed_in_documents',
     values: [
       column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.place)),
-      column(rows.map((row) => row.chunk_id)),
-      column(rows.map((row) => (row.changed ? null : row.content_hash))),
+      column(rows.map((row) => row.name)),
       // Written anew by the part beside this one, and no row can be both.
       column([...found.keys()]),
     ],
     sql: ($) => `
-      delete from optimizations o using ${MOVED}, unnest(
-        ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[])
-        r(owner, place, chunk_id, content_hash)
-      where o.owner = r.owner and o.chunk_id = r.chunk_id
-        and case o.kind when 'document' then o.name else '' end = r.place
-        and o.content_hash is distinct from r.content_hash
-        and o.id <> all (${$(5)}::text[])`,
+      update optimizations o set lapsed = true
+      from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, name)
+      where o.owner = r.owner and o.kind = 'document' and o.name = r.name
+        and not o.lapsed and o.id <> all (${$(3)}::text[])`,
   }
 }
 
-/** Of the same content, by an analysis before, and not found again. */
-export function lapseOthers({ chunks, found }: OptimizationChanges): Part {
-  const rows = [...chunks.values()].filter(({ changed }) => !changed)
+export function lapseOfLoners({ loners, found }: OptimizationChanges): Part {
+  const rows = [...loners.values()]
   return {
-    name: 'lapsed',
+    name: 'lapsed_of_loners',
     values: [
       column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.place)),
-      column(rows.map((row) => row.chunk_id)),
-      column(rows.map((row) => row.content_hash)),
+      column(rows.map((row) => row.name)),
       column([...found.keys()]),
     ],
     sql: ($) => `
       update optimizations o set lapsed = true
-      from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[])
-        r(owner, place, chunk_id, content_hash)
-      where o.owner = r.owner and o.chunk_id = r.chunk_id
-        and case o.kind when 'document' then o.name else '' end = r.place
-        and o.content_hash = r.content_hash and not o.lapsed
-        and o.id <> all (${$(5)}::text[])`,
-  }
-}
-
-/** Of the chunks that a document has no more. */
-export function removeLeft({ chunks, documents, found }: OptimizationChanges): Part {
-  const whole = [...documents.values()]
-  const rows = [...chunks.values()]
-  return {
-    name: 'departed',
-    values: [
-      column(whole.map((row) => row.owner)),
-      column(whole.map((row) => row.name)),
-      column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.place)),
-      column(rows.map((row) => row.chunk_id)),
-      column([...found.keys()]),
-    ],
-    sql: ($) => `
-      delete from optimizations o using ${MOVED},
-        unnest(${$(1)}::text[], ${$(2)}::text[]) d(owner, name)
-      where o.owner = d.owner and o.kind = 'document' and o.name = d.name
-        and not exists (
-          select from unnest(${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[])
-            r(owner, place, chunk_id)
-          where r.owner = o.owner and r.place = o.name and r.chunk_id = o.chunk_id)
-        and o.id <> all (${$(6)}::text[])`,
+      from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, chunk_id)
+      where o.owner = r.owner and o.kind <> 'document' and o.chunk_id = r.chunk_id
+        and not o.lapsed and o.id <> all (${$(3)}::text[])`,
   }
 }
 
@@ -234,4 +171,11 @@ export function upsertOptimizations({ found }: OptimizationChanges): Part {
         created_at = excluded.created_at, words = excluded.words,
         metrics = excluded.metrics, lapsed = excluded.lapsed`,
   }
+}
+
+/** What has lapsed, was never settled, and was found before `found`: a rebuild would not make it. */
+export async function forgetLapsed(db: Db, found: Date): Promise<void> {
+  await sql`
+    delete from optimizations o where o.lapsed and o.created_at < ${found.toISOString()}
+      and not exists (select from settlements s where s.optimization_id = o.id)`.execute(db)
 }

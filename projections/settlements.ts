@@ -45,14 +45,16 @@ export function upsertSettlements(changes: SettlementChanges): Part {
   }
 }
 
-/** Which of these must not be suggested any more. */
-export async function ignoredAmong(db: Db, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  if (ids.length === 0) return new Set()
+/** What was decided of these, as far as anything was. */
+export async function settledAmong(
+  db: Db,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, SettledStatus>> {
+  if (ids.length === 0) return new Map()
   const rows = await db
     .selectFrom('settlements')
-    .select('optimization_id')
+    .select(['optimization_id', 'status'])
     .where('optimization_id', '=', sql<string>`any(${ids})`)
-    .where('status', '=', 'ignored')
     .execute()
-  return new Set(rows.map((row) => row.optimization_id))
+  return new Map(rows.map(({ optimization_id, status }) => [optimization_id, status]))
 }

@@ -1,5 +1,5 @@
 /**
- * What is asked of chunks, done: search the corpus → analyse → leave out what was ignored → append.
+ * What is asked of chunks, done: search the corpus → analyse → look up what was settled → append.
  *
  * Invariants:
  * 1. One analysis is one event, whatever its size; a large one lies in the object store.
@@ -19,8 +19,8 @@ import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
-import { ignoredAmong } from '#projections/settlements.ts'
-import { answeringEach, reported, withoutIgnored } from './analysis.ts'
+import { settledAmong } from '#projections/settlements.ts'
+import { answeringEach, reported, settled } from './analysis.ts'
 import type { Analyses } from './analyses.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
 import { searchCorpus, type CorpusSearchOptions } from './corpus-search.ts'
@@ -57,7 +57,7 @@ async function act(
   const time = new Date().toISOString()
   const found = await analysed(command, time, options)
   const ids = found.chunks.flatMap(({ optimizations }) => optimizations.map(({ id }) => id))
-  const data = reported(answeringEach(withoutIgnored(found, await ignoredAmong(db, ids))))
+  const data = reported(answeringEach(settled(found, await settledAmong(db, ids))))
   const { analysis_id, kind } = data
   const saying = { source: SOURCE, time, cause: causedBy(command) }
   const id = chunkMessageId.completed(analysis_id)

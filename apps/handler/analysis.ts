@@ -10,6 +10,7 @@ import {
   type CompletedAnalysis,
   type Optimization,
   type RunAnalysis,
+  type SettledStatus,
 } from '#events/analyses.ts'
 import type { OptimizationType } from '#events/chunks.ts'
 import { sealedFingerprint } from './fingerprints.ts'
@@ -43,15 +44,17 @@ export function completedAnalysis(
   }
 }
 
-/** Without what somebody has ignored: it is not suggested again while the content stays. */
-export function withoutIgnored(
+/** As far as somebody has decided about it: what was ignored is not suggested while the content stays. */
+export function settled(
   analysis: CompletedAnalysis,
-  ignored: ReadonlySet<string>,
+  decided: ReadonlyMap<string, SettledStatus>,
 ): CompletedAnalysis {
-  if (ignored.size === 0) return analysis
+  if (decided.size === 0) return analysis
   const chunks = analysis.chunks.map((chunk) => ({
     ...chunk,
-    optimizations: chunk.optimizations.filter(({ id }) => !ignored.has(id)),
+    optimizations: chunk.optimizations
+      .filter(({ id }) => decided.get(id) !== 'ignored')
+      .map((one) => ({ ...one, status: decided.get(one.id) ?? one.status })),
   }))
   return { ...analysis, chunks }
 }
@@ -59,7 +62,10 @@ export function withoutIgnored(
 /** A document's report tells what is left to be done, so it is made last. */
 export function reported(analysis: CompletedAnalysis): CompletedAnalysis {
   if (analysis.kind !== 'document') return analysis
-  const chunks = analysis.chunks.map((chunk) => ({ ...chunk, findings: chunk.optimizations }))
+  const chunks = analysis.chunks.map((chunk) => ({
+    ...chunk,
+    findings: chunk.optimizations.filter(({ status }) => status === 'pending'),
+  }))
   return { ...analysis, report: reportOf({ ...analysis, chunks }) }
 }
 

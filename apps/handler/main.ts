@@ -10,6 +10,7 @@ import { Later } from '#events/jetstream/later.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
 import { sortInChunks } from '#projections/chunk-index.ts'
+import { forgetLapsed } from '#projections/optimizations.ts'
 import { openDatabase } from '#projections/database.ts'
 import { connectBus } from '#runtime/bus.ts'
 import { required } from '#runtime/config.ts'
@@ -43,6 +44,8 @@ const SWEEP_EVERY_MS = 5_000
 const KEEP_EVERY_MS = 60_000
 const RECLAIM_EVERY_MS = 2_000
 const SORT_IN_EVERY_MS = 5_000
+const FORGET_EVERY_MS = 3_600_000
+const MS_PER_DAY = 86_400_000
 
 await runMain('handler', serve)
 
@@ -121,11 +124,13 @@ async function serve(main: Main): Promise<void> {
   })
   const sweeper = new Sweeper({ db, bus, endJob, log })
   const reclaim = createReclaim(bus, db)
+  const oldest = () => new Date(Date.now() - config.eventTtlDays * MS_PER_DAY)
   const chores = [
     scheduler.run(signal),
     every(SWEEP_EVERY_MS, 'sweep', () => sweeper.sweep(Date.now()), log, signal),
     every(RECLAIM_EVERY_MS, 'reclaim', () => reclaim(Date.now()), log, signal),
     every(SORT_IN_EVERY_MS, 'sort_in_chunks', () => sortInChunks(db), log, signal),
+    every(FORGET_EVERY_MS, 'forget_lapsed', () => forgetLapsed(db, oldest()), log, signal),
     every(KEEP_EVERY_MS, 'keep_durables', () => durables.keep(Date.now()), log, signal),
   ]
   stack.defer(async () => {

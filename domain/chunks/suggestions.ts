@@ -64,7 +64,7 @@ export const URGENCY: Readonly<Record<Priority, number>> = { low: 0, medium: 1, 
 export function nothingToDo(chunk_id: string): Finding {
   return finding(chunk_id, 'info', 'low', {
     title: 'No optimization needed',
-    description: 'All checked scores are within the recommended ranges',
+    description: 'Nothing that was checked calls for a change, unless it was ignored',
     suggested_action: 'Keep the chunk as it is',
   })
 }

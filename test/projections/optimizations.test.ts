@@ -10,7 +10,8 @@ import {
 import { subjects } from '#events/subjects.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import { findOptimization, pageOfOptimizations } from '#projections/optimization-queries.ts'
-import { ignoredAmong } from '#projections/settlements.ts'
+import { forgetLapsed } from '#projections/optimizations.ts'
+import { settledAmong } from '#projections/settlements.ts'
 import { openWorld, OWNER, said, rebuild, toldInBatches, type Said, type World } from './fixture.ts'
 import { later } from './happenings.ts'
 
@@ -103,15 +104,16 @@ test('a chunk that has left its document takes its suggestions along', async () 
   }
 })
 
-test('a chunk that left its document and came back is a new one', async () => {
+test('what was applied stays on record when its chunk has left the document', async () => {
   const happened = [
     asDocument(analysed(1, ['a', '1'], ['b', '1', 'size']), 'd'),
     settled(2, `d/${idOf('b', '1', 'size')}`, 'applied'),
     asDocument(analysed(3, ['a', '1']), 'd'),
-    asDocument(analysed(4, ['a', '1'], ['b', '1']), 'd'),
+    asDocument(analysed(4, ['a', '1'], ['b', '2']), 'd'),
   ]
   for await (const [world, size] of toldInBatches(happened, [1, 2, 3])) {
-    assert.deepEqual(await rows(world), [], `${size} at a time`)
+    const expected = [`d/${idOf('b', '1', 'size')} applied at 1 0.01`]
+    assert.deepEqual(await rows(world), expected, `${size} at a time`)
   }
 })
 
@@ -156,6 +158,7 @@ test('the newest analysis of a chunk counts, in one batch as in many', async () 
       await rows(world),
       [
         'b-1-size ignored at 1 0.01',
+        'a-1-quality ignored at 2 0.02',
         'b-1-quality pending at 5 0.05',
         'a-1-size pending at 6 0.06',
         'c-1-redundancy pending at 6 0.06',
@@ -163,7 +166,8 @@ test('the newest analysis of a chunk counts, in one batch as in many', async () 
       `${size} at a time`,
     )
     const ids = [idOf('a', '1', 'quality'), idOf('b', '1', 'size'), idOf('c', '1', 'redundancy')]
-    assert.deepEqual(await ignoredAmong(world.db, ids), new Set(ids.slice(0, 2)))
+    const decided = ids.slice(0, 2).map((id) => [id, 'ignored'] as const)
+    assert.deepEqual(await settledAmong(world.db, ids), new Map(decided))
   }
 })
 
@@ -194,6 +198,27 @@ test('what the newest analysis of the same content does not find is gone, but no
     await rebuild(world)
     assert.deepEqual(await rows(world), expected, `${size} at a time, rebuilt`)
   }
+})
+
+test('what has lapsed is forgotten with the log, unless it was settled', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  const [ignored, lapsed, pending] = ['a', 'b', 'c'].map((id) => idOf(id, '1', 'size'))
+  await world.say([
+    analysed(1, ['a', '1', 'size'], ['b', '1', 'size'], ['c', '1', 'size']),
+    settled(2, ignored!, 'ignored'),
+    analysed(3, ['a', '2'], ['b', '2']),
+  ])
+  await world.projected()
+  const ids = async () =>
+    (await world.db.selectFrom('optimizations').select('id').orderBy('id').execute()).map(
+      ({ id }) => id,
+    )
+  await forgetLapsed(world.db, new Date(later(0)))
+  assert.deepEqual(await ids(), [ignored, lapsed, pending])
+  await forgetLapsed(world.db, new Date(later(2)))
+  assert.deepEqual(await ids(), [ignored, pending])
 })
 
 test('suggestions are found by words of theirs and of their chunks, in any script', async () => {

@@ -129,8 +129,8 @@ export const chunkOperations = {
     tag: 'chunks',
     summary: 'List suggestions',
     description:
-      'Those that the newest analysis of each chunk makes, whatever its options, and those that were ' +
-      'settled: what it no longer finds is gone unless somebody has applied or ignored it.',
+      'Those that the newest analysis of each chunk makes, whatever its options, and as a record all ' +
+      'that were applied or ignored, also of contents that are no more.',
     query: LISTING_QUERY,
     answers: {
       200: {
