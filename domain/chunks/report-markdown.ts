@@ -1,14 +1,19 @@
 /**
  * The report of a document for people, in Markdown.
  *
- * Invariant: what comes from the caller stays in its cell, as it was written.
+ * Invariant: what comes from the caller stays in its cell, as it was written: it is in code, where
+ * readers look neither for markup nor for addresses that they make links of.
  */
-import type { DocumentReport, ReportedCluster } from '#events/document-report.ts'
+import type {
+  DocumentReport,
+  ReportedCluster,
+  ReportedSuggestion,
+} from '#events/document-report.ts'
 
 export function markdownOf(title: string, report: DocumentReport): string {
   const { chunks, tokens, tokens_saved, duplicate_ratio, mean_overall_score } = report
   const lines = [
-    `# Chunk report: ${plain(title)}`,
+    `# Chunk report: ${code(title)}`,
     '',
     `${chunks} chunks, about ${tokens} tokens; mean overall score ${mean_overall_score}.`,
     `Duplicates: ${percent(duplicate_ratio)} of the chunks, about ${tokens_saved} tokens.`,
@@ -23,12 +28,12 @@ export function markdownOf(title: string, report: DocumentReport): string {
     ...table(
       'Lowest overall scores',
       ['Chunk', 'Score'],
-      report.worst.map(({ chunk_id, overall_score }) => [chunk_id, overall_score]),
+      report.worst.map(({ chunk_id, overall_score }) => [code(chunk_id), overall_score]),
     ),
     ...table(
       'Duplicates',
       ['Keep', 'Remove'],
-      report.clusters.map((cluster) => [cluster.keeper, namesOf(cluster)]),
+      report.clusters.map((cluster) => [code(cluster.keeper), namesOf(cluster)]),
     ),
     ...(report.clusters.length < report.clusters_total
       ? ['', `These are the largest of ${report.clusters_total} groups.`]
@@ -43,17 +48,22 @@ function whatToDo({ suggestions = [], suggestions_total = 0 }: DocumentReport): 
     ...table(
       'What to do',
       ['Chunk', 'Priority', 'Suggestion', 'Action', 'Plan'],
-      suggestions.map(({ chunk_id, priority, title, suggested_action, outline = '' }) => [
-        ...[chunk_id, priority, title, suggested_action, outline],
+      byChunk(suggestions).map(({ chunk_id, priority, title, suggested_action, outline }) => [
+        ...[code(chunk_id), priority, title, suggested_action],
+        outline === undefined ? '' : code(outline),
       ]),
     ),
     ...(more > 0 ? ['', `There are ${more} more.`] : []),
   ]
 }
 
+/** What is to be done about one chunk is read together, after the most urgent of it. */
+const byChunk = (suggestions: readonly ReportedSuggestion[]) =>
+  [...Map.groupBy(suggestions, ({ chunk_id }) => chunk_id).values()].flat()
+
 function namesOf({ duplicates, duplicates_total }: ReportedCluster): string {
   const more = duplicates_total - duplicates.length
-  return `${duplicates.join(', ')}${more > 0 ? ` and ${more} more` : ''}`
+  return `${duplicates.map(code).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 function table(
@@ -62,16 +72,24 @@ function table(
   rows: readonly (readonly (string | number)[])[],
 ): string[] {
   if (rows.length === 0) return []
-  const line = (cells: readonly (string | number)[]) =>
-    `| ${cells.map((cell) => plain(String(cell))).join(' | ')} |`
+  const line = (cells: readonly (string | number)[]) => `| ${cells.map(inCell).join(' | ')} |`
   return ['', `## ${title}`, '', line(head), line(head.map(() => '---')), ...rows.map(line)]
 }
 
-/**
- * Ids are the caller's own text: no markup of theirs is markup of the report, nor is an address that
- * many readers take for a link.
- */
-const plain = (text: string) =>
-  text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_~&[\]<>|#:@$]|(?<=www)\./gi, '\\$&')
+/** A fence is longer than any within; of spaces at both ends readers take one away. */
+function code(text: string): string {
+  const line = text.replace(/[\r\n]+/g, ' ').replace(/\p{Cc}/gu, '\uFFFD')
+  const longest = Math.max(0, ...(line.match(/`+/g) ?? []).map(({ length }) => length))
+  const fence = '`'.repeat(longest + 1)
+  const edge = /^$|^`|`$|^ .*[^ ].* $/.test(line) ? ' ' : ''
+  return `${fence}${edge}${line}${edge}${fence}`
+}
+
+/** A table is parted before its code is read. A backslash is paired with the next one first. */
+const inCell = (markdown: string | number) =>
+  String(markdown).replace(
+    /(\\*)\|/g,
+    (_, before: string) => `${before}${before.length % 2 === 1 ? '\\' : ''}\\|`,
+  )
 
 const percent = (ratio: number) => `${Math.round(ratio * 1_000) / 10} %`

@@ -66,16 +66,16 @@ export function reportOf({ chunks, clusters, truncated }: Reported): DocumentRep
   }
 }
 
-const urgencyOf = ({ findings: [first] }: ReportedChunk) => (first ? URGENCY[first.priority] : -1)
-
+/** Of two that are as urgent, that of the worse chunk; then they stand in the order of the text. */
 function mostUrgent(
   chunks: readonly ReportedChunk[],
 ): readonly ReportedChunk['findings'][number][] {
   return chunks
-    .toSorted(
-      (a, b) => urgencyOf(b) - urgencyOf(a) || a.metrics.overall_score - b.metrics.overall_score,
+    .flatMap(({ findings, metrics: { overall_score } }) =>
+      findings.map((finding) => ({ finding, overall_score, urgency: URGENCY[finding.priority] })),
     )
-    .flatMap(({ findings }) => findings)
+    .sort((a, b) => b.urgency - a.urgency || a.overall_score - b.overall_score)
+    .map(({ finding }) => finding)
 }
 
 function toldSuggestion({

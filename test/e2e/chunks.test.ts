@@ -124,7 +124,7 @@ describe('an analysis', () => {
       body: JSON.stringify({ document_id: 'a|b', chunks: [chunk(GOOD, 'a'), chunk(GOOD, 'b')] }),
     })
     assert.match(response.headers.get('content-type') ?? '', /^text\/markdown/)
-    assert.match(await response.text(), /^# Chunk report: a\\\|b\n[^]*\| a \| b \|\n/)
+    assert.match(await response.text(), /^# Chunk report: `a\|b`\n[^]*\| `a` \| `b` \|\n/)
   })
 
   test('of a document leaves a report that is read again, the newest of the document', async () => {
@@ -148,7 +148,7 @@ describe('an analysis', () => {
     assert.match(response.headers.get('content-type') ?? '', /^text\/markdown/)
     assert.match(
       await response.text(),
-      /^# Chunk report: 文書 [^]*\| b \| high \| .*\n[^]*\| a \| b \|\n/,
+      /^# Chunk report: 文書 [^]*\| `b` \| high \| .*\n[^]*\| `a` \| `b` \|\n/,
     )
     for (const id of ['%00', '%', 'x'.repeat(3_000)]) {
       assert.equal((await ask(`/api/v1/documents/${id}/report`)).status, 404, id)
