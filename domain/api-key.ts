@@ -13,7 +13,7 @@ import {
   type ApiKeyCommand,
   type ApiKeyEvent,
 } from '#events/api-keys.ts'
-import { Problem } from './problem.ts'
+import { excerpt, Problem } from './problem.ts'
 
 /** Undefined: there is nothing to do any more. */
 export function decideApiKey(
@@ -52,7 +52,7 @@ function secretLost(key_id: string): Problem {
 }
 
 export function keyNotFound(keyId: string): Problem {
-  return new Problem('NOT_FOUND', `There is no key ${JSON.stringify(keyId.slice(0, 64))}.`, {
+  return new Problem('NOT_FOUND', `There is no key ${JSON.stringify(excerpt(keyId))}.`, {
     field: 'key_id',
   })
 }

@@ -84,3 +84,6 @@ export class Problem extends Error {
     return new Problem(code, message, details)
   }
 }
+
+/** As much of a caller's text as an error says again: the cut may go through a character. */
+export const excerpt = (text: string) => text.slice(0, 64).toWellFormed()

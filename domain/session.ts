@@ -18,7 +18,7 @@ import {
   type SessionData,
   type SessionInitialized,
 } from '#events/sessions.ts'
-import { Problem } from './problem.ts'
+import { excerpt, Problem } from './problem.ts'
 
 type Saying = Pick<Said, 'source' | 'time'>
 
@@ -77,7 +77,7 @@ export function isExpired({ expires_at }: { readonly expires_at: string }, nowMs
 
 export function sessionNotFound(id: string): Problem {
   const message = 'There is no such session, or it has expired.'
-  return new Problem('NOT_FOUND', message, { field: 'request_id', given: id.slice(0, 64) })
+  return new Problem('NOT_FOUND', message, { field: 'request_id', given: excerpt(id) })
 }
 
 export function sessionLost(details: object = {}): Problem {

@@ -212,6 +212,42 @@ describe('a request that cannot be', () => {
     assert.ok(known.includes('min_score') && known.includes('q'))
   })
 
+  test('a parameter is refused where there is none, and where it comes twice', async () => {
+    for (const path of ['documents/d/report', `optimizations/${randomUUID()}`]) {
+      const { status, body } = await ask(`/api/v1/${path}?format=md`)
+      const message = 'format is no query parameter; there are none here.'
+      assert.deepEqual([status, body['message']], [400, message])
+    }
+    const twice = ['/api/v1/optimizations?page=1&page=2', '/api/v1/optimizations?q=a&q=a']
+    for (const path of [
+      ...twice,
+      '/api/v1/events?limit=1&limit=2',
+      '/api/v1/users?page=1&page=1',
+    ]) {
+      const response = await fetch(`${platform.url}${path}`)
+      const [, name] = /\?(\w+)/.exec(path) ?? []
+      assert.equal(response.status, 400, path)
+      assert.ok((await response.text()).includes(`${name} is a query parameter`), path)
+    }
+  })
+
+  test('a name that is cut in an error is cut to whole characters', async () => {
+    const name = `${'x'.repeat(63)}😀`
+    const [listed, analysed] = [
+      await ask(`/api/v1/optimizations?${encodeURIComponent(name)}=1`),
+      await ask('/api/v1/chunks/analyze', {
+        json: { chunk_id: 'a', content: 'b', options: { [name]: 1 } },
+      }),
+    ]
+    for (const [{ body }, field] of [
+      [listed, `${'x'.repeat(63)}\uFFFD`],
+      [analysed, `options.${'x'.repeat(63)}\uFFFD`],
+    ] as const) {
+      assert.equal((body['details'] as Fields)['field'], field)
+      assert.ok(String(body['message']).isWellFormed())
+    }
+  })
+
   test('takes a score with every digit that a double has', async () => {
     const score = 0.5417804573662579
     const { status } = await ask(`/api/v1/optimizations?min_score=1e-3&max_score=${score}`)

@@ -148,7 +148,7 @@ describe('an analysis', () => {
     assert.match(response.headers.get('content-type') ?? '', /^text\/markdown/)
     assert.match(
       await response.text(),
-      /^# Chunk report: 文書 [^]*\| `b` \| high \| .*\n[^]*\| `a` \| `b` \|\n/,
+      /^# Chunk report: `文書 [^]*\| `b` \| high \| .*\n[^]*\| `a` \| `b` \|\n/,
     )
     for (const id of ['%00', '%', 'x'.repeat(3_000)]) {
       assert.equal((await ask(`/api/v1/documents/${id}/report`)).status, 404, id)

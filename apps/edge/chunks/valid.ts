@@ -5,7 +5,7 @@
  */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import Type, { type Static, type TSchema } from 'typebox'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { SettledStatus } from '#events/analyses.ts'
 import { ANALYSIS_OPTIONS, AnalysisOptions, Scope } from '#events/chunks.ts'
 
@@ -162,7 +162,7 @@ function problemOf(error: ErrorObject): Problem {
     case 'pattern':
       return impossible(field, constraint, 'must not contain control characters')
     case 'additionalProperties': {
-      const name = String(given['additionalProperty']).slice(0, 64)
+      const name = excerpt(String(given['additionalProperty']))
       return unknown(path === '' ? name : `${path}.${name}`, propertiesOf(error))
     }
     case 'maxItems':

@@ -28,6 +28,7 @@ import type { Admission } from './admission.ts'
 import { bytesToCome, discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
 import { deprecationHeaders } from './deprecation.ts'
+import { onlyOne } from './query.ts'
 import { tellAnswered } from './request-line.ts'
 
 /** Nobody gets it: it tells the metrics how the request ended. */
@@ -182,7 +183,7 @@ export class Router {
         principal,
         cause: { correlationid: requestId, traceparent },
         param: (name) => context.req.param(name) ?? '',
-        query: (name) => context.req.query(name),
+        query: (name) => onlyOne(name, context.req.queries(name)),
         header: (name) => context.req.header(name),
         whenGone: (callback) => {
           if (outgoing.destroyed) callback()

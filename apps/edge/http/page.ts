@@ -1,6 +1,6 @@
 /** Query parameters that are whole numbers, and the page that they ask for. */
 import Type from 'typebox'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import type { Parameter } from '../documents/operation.ts'
 import type { Exchange } from './exchange.ts'
 import { Id } from './shapes.ts'
@@ -51,6 +51,6 @@ export function wholeNumber(
   if (value >= 1 && value <= max) return value
   throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1 to ${max}.`, {
     field: name,
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }

@@ -2,7 +2,7 @@
  * When an invocation is to run: `?delay=<seconds>` from now, or `?run_at=<RFC 3339>`.
  * A time that is over means at once.
  */
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 
 const DELAY = /^\d{1,9}(?:\.\d{1,9})?$/
 /** A `+` that was not escaped arrives as a space. */
@@ -54,6 +54,6 @@ function limit(ms: number): string {
 }
 
 function refused(field: string, given: string, what: string): Problem {
-  const details = { field, given: given.slice(0, 64) }
+  const details = { field, given: excerpt(given) }
   return new Problem('INVALID_REQUEST', `${field} must be ${what}.`, details)
 }

@@ -1,7 +1,7 @@
 /** Users, for whoever administers them. */
 import { randomUUID } from 'node:crypto'
 import { userNotFound } from '#domain/user.ts'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import type { Cause } from '#events/envelope.ts'
 import {
   userMessageId,
@@ -113,7 +113,7 @@ async function isDone(
 }
 
 function nameIn(path: string): string {
-  if (!new RegExp(USERNAME).test(path)) throw userNotFound(path.slice(0, 64))
+  if (!new RegExp(USERNAME).test(path)) throw userNotFound(excerpt(path))
   return path
 }
 

@@ -25,6 +25,7 @@ import * as examples from './examples.ts'
 import { LISTING_QUERY } from './listing.ts'
 
 const IMPOSSIBLE = 'A value is of the right type, and yet none that can be.'
+const NO_QUERY = 'There are no query parameters here.'
 const NONE = 'There is no such optimization of yours.'
 const ID = {
   id: { schema: Type.String(), description: 'The `id` of a suggestion: a UUID.' },
@@ -98,7 +99,7 @@ export const chunkOperations = {
         headers: STALE,
       },
     },
-    refuses: { 404: 'No such document of yours has been analysed.' },
+    refuses: { 400: NO_QUERY, 404: 'No such document of yours has been analysed.' },
   },
   'POST /api/v1/batch/analyze': {
     tag: 'chunks',
@@ -140,7 +141,7 @@ export const chunkOperations = {
       },
     },
     refuses: {
-      400: 'A parameter is of the wrong type, or there is none of its name.',
+      400: 'A parameter is of the wrong type or comes twice, or there is none of its name.',
       422: `${IMPOSSIBLE} A least that is above its greatest is one, too.`,
     },
   },
@@ -155,7 +156,7 @@ export const chunkOperations = {
         headers: STALE,
       },
     },
-    refuses: { 404: NONE },
+    refuses: { 400: NO_QUERY, 404: NONE },
   },
   'PATCH /api/v1/optimizations/:id': {
     tag: 'chunks',

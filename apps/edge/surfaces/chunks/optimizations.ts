@@ -3,7 +3,7 @@
  * Source: the data model, paging, sorting and filters of its document.
  */
 import { randomUUID } from 'node:crypto'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { chunkMessageId, type SettleOptimization } from '#events/analyses.ts'
 import {
   findOptimization,
@@ -48,6 +48,7 @@ export function optimizationRoutes(
   })
 
   router.on('GET /api/v1/optimizations/:id', async (exchange) => {
+    requireKnown(exchange, [])
     const { value, fresh } = await found(exchange)
     return { status: 200, body: JSON.stringify(optimizationView(value)), headers: staleness(fresh) }
   })
@@ -80,7 +81,7 @@ export function optimizationIn(given: string) {
 
 function notFound(id: string): Problem {
   const details = { field: 'id', constraint: 'exists' }
-  return new Problem('NOT_FOUND', `There is no optimization ${id.slice(0, 64)}`, details)
+  return new Problem('NOT_FOUND', `There is no optimization ${excerpt(id)}`, details)
 }
 
 export function optimizationsView(

@@ -1,8 +1,9 @@
 /** The chunk API, part 4: the report of a document, read again, for programs and for people. */
 import { markdownOf } from '#domain/chunks/report-markdown.ts'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { findDocumentReport } from '#projections/document-reports.ts'
 import type { Answer, Exchange, Router } from '../../http/exchange.ts'
+import { requireKnown } from '../../http/query.ts'
 import type { Queries } from '../../queries.ts'
 import { staleness } from '../functions/functions.ts'
 import type { DocumentReport } from './answers.ts'
@@ -19,6 +20,7 @@ export const inMarkdown = (body: string, headers: Answer['headers'] = {}): Answe
 
 export function reportRoute(router: Router, { queries }: { readonly queries: Queries }): void {
   router.on('GET /api/v1/documents/:document_id/report', async (exchange) => {
+    requireKnown(exchange, [])
     const { owner } = exchange.principal
     const id = clean(exchange.param('document_id'))
     const { value, fresh } = await queries.require(
@@ -42,5 +44,5 @@ export function reportRoute(router: Router, { queries }: { readonly queries: Que
 
 function notAnalysed(id: string): Problem {
   const details = { field: 'document_id', constraint: 'exists' }
-  return new Problem('NOT_FOUND', `No document ${id.slice(0, 64)} has been analysed`, details)
+  return new Problem('NOT_FOUND', `No document ${excerpt(id)} has been analysed`, details)
 }

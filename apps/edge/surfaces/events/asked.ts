@@ -4,7 +4,7 @@
  * Invariant: what is mistyped is refused. A filter that nobody understood must not mean all events,
  * and none that can never match must look like silence.
  */
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { SHOWN_TYPES, type ShownType } from '#events/shown.ts'
 import type { Filter } from '../../feed/filter.ts'
 
@@ -39,7 +39,7 @@ export function wholeNumber(field: string, text: string, min: number, max = SEQ_
   const range = max === SEQ_MAX ? `a whole number from ${min}` : `from ${min} to ${max}`
   throw new Problem('INVALID_REQUEST', `${field} must be ${range}.`, {
     field,
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }
 
@@ -63,7 +63,7 @@ function typesOf(pattern: string): readonly ShownType[] {
       (aggregate !== undefined && type.startsWith(`${aggregate}.`)),
   )
   if (found.length > 0) return found
-  const given = pattern.slice(0, 64)
+  const given = excerpt(pattern)
   throw new Problem('INVALID_REQUEST', `No event has the type ${JSON.stringify(given)}.`, {
     field: 'type',
     given,
@@ -75,6 +75,6 @@ function keyOf(text: string): string {
   if (KEY.test(text)) return text
   throw new Problem('INVALID_REQUEST', 'key must be an id, such as that of a function.', {
     field: 'key',
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }

@@ -28,8 +28,8 @@ export function mountEvents(
     requireKnown(exchange, KNOWN)
     const query = queryOf(exchange)
     const filter = filterOf((name) => query.getAll(name))
-    const after = positionOf(exchange, query)
-    const limit = wholeNumber('limit', query.get('limit') ?? String(LIMIT_MAX), 1, LIMIT_MAX)
+    const after = positionOf(exchange)
+    const limit = wholeNumber('limit', exchange.query('limit') ?? String(LIMIT_MAX), 1, LIMIT_MAX)
     if (wantsStream(exchange)) return streamEvents(exchange, feed, { filter, after })
     const { owner } = exchange.principal
     return eventPage(feed, { owner, filter, after: after ?? 0, limit })
@@ -43,12 +43,12 @@ const wantsStream = ({ header }: Exchange) =>
   header('accept')?.toLowerCase().includes('text/event-stream') === true
 
 /** A client that reconnects repeats its query: what it has seen since then counts. */
-function positionOf({ header }: Exchange, query: URLSearchParams): number | undefined {
+function positionOf({ header, query }: Exchange): number | undefined {
   const seen = header('last-event-id')
   if (seen !== undefined && seen !== '') return wholeNumber('Last-Event-ID', seen, 0)
   for (const name of POSITION_NAMES) {
-    const text = query.get(name)
-    if (text !== null) return wholeNumber(name, text, 0)
+    const text = query(name)
+    if (text !== undefined) return wholeNumber(name, text, 0)
   }
   return undefined
 }

@@ -3,7 +3,7 @@
  * Source: sections 1.1 to 1.6 of its document.
  */
 import { functionNotFound } from '#domain/function.ts'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import {
   FunctionChanges,
   FunctionInput,
@@ -161,7 +161,7 @@ export function idOf({ param }: Exchange, name: string): number {
   if (Number.isSafeInteger(id)) return id
   throw new Problem('INVALID_REQUEST', `${name} must be a whole number from 1.`, {
     field: name,
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }
 

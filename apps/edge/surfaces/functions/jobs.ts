@@ -3,7 +3,7 @@
  * Source: sections 2.1, 3.1 and 3.2 of its document; `Prefer` is RFC 7240.
  */
 import { functionNotFound } from '#domain/function.ts'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { JOB_STATUSES, type JobStatus } from '#events/jobs.ts'
 import { findFunction } from '#projections/functions.ts'
 import { findJob, findJobLogs, findJobPosition, pageOfJobs } from '#projections/job-queries.ts'
@@ -149,7 +149,7 @@ function beforeOf({ query }: Exchange): number | undefined {
   if (Number.isSafeInteger(id)) return id
   throw new Problem('INVALID_REQUEST', 'before must be the id of a job.', {
     field: 'before',
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }
 
@@ -160,6 +160,6 @@ function statusOf({ query }: Exchange): JobStatus | undefined {
   if (status !== undefined) return status
   throw new Problem('INVALID_REQUEST', `status must be one of ${JOB_STATUSES.join(', ')}.`, {
     field: 'status',
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }

@@ -5,7 +5,7 @@
  * percent-encode it. A name may hold a percent sign itself, so what was sent is tried as it is
  * first.
  */
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { NAME_LENGTH_MAX, type Definition } from '#events/functions.ts'
 import type { Defined, Definitions } from '../../knowledge/definitions.ts'
 
@@ -34,7 +34,7 @@ export function functionOfHeader(
   const readings = decoded === undefined || decoded === text ? [text] : [text, decoded]
   if (!readings.some((reading) => TITLE.test(reading))) {
     const message = `${HEADER} must be <language>-<title>, such as nodejs-calculator.`
-    throw new Problem('INVALID_REQUEST', message, { field: HEADER, given: text.slice(0, 64) })
+    throw new Problem('INVALID_REQUEST', message, { field: HEADER, given: excerpt(text) })
   }
   for (const reading of readings) {
     const defined = functionOfTitle(definitions, owner, reading)
@@ -54,7 +54,7 @@ export function functionOfTitle(
 }
 
 export function titleNotFound(title: string, field: string): Problem {
-  const shown = JSON.stringify(title.slice(0, NAME_LENGTH_MAX))
+  const shown = JSON.stringify(title.slice(0, NAME_LENGTH_MAX).toWellFormed())
   return new Problem('NOT_FOUND', `There is no function ${shown}.`, { field })
 }
 

@@ -3,7 +3,7 @@ import type { Log } from '#runtime/log.ts'
 import type { RouteName } from '../../access/routes.ts'
 import { asProblem, type Exchange, type Handle, type Router } from '../../http/exchange.ts'
 import { readJson, readOptionalText, parseJson } from '../../http/body.ts'
-import { Problem } from '#domain/problem.ts'
+import { excerpt, Problem } from '#domain/problem.ts'
 import { requireKnown } from '../../http/query.ts'
 import { validator } from '../../http/validate.ts'
 import type { DeadLetters, Letter, Redriven, Wanted } from '../../dead-letters/letters.ts'
@@ -152,7 +152,7 @@ function tokenOf({ query }: Exchange, name: string): string | undefined {
   if (text === undefined || token.test(text)) return text
   throw new Problem('INVALID_REQUEST', `${name} must be a name of letters, digits, - and _.`, {
     field: name,
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }
 
@@ -168,6 +168,6 @@ function wholeNumber(
   if (value >= min && value <= max) return value
   throw new Problem('INVALID_REQUEST', `${name} must be a whole number from ${min} to ${max}.`, {
     field: name,
-    given: text.slice(0, 64),
+    given: excerpt(text),
   })
 }
