@@ -219,11 +219,7 @@ describe('a request that cannot be', () => {
       assert.deepEqual([status, body['message']], [400, message])
     }
     const twice = ['/api/v1/optimizations?page=1&page=2', '/api/v1/optimizations?q=a&q=a']
-    for (const path of [
-      ...twice,
-      '/api/v1/events?limit=1&limit=2',
-      '/api/v1/users?page=1&page=1',
-    ]) {
+    for (const path of [...twice, '/api/v1/events?limit=1&limit=2']) {
       const response = await fetch(`${platform.url}${path}`)
       const [, name] = /\?(\w+)/.exec(path) ?? []
       assert.equal(response.status, 400, path)
