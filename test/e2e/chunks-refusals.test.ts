@@ -103,6 +103,7 @@ describe('a request that cannot be', () => {
         [{ shingle_size: 6 }, 422, 'shingle_size must be <= 5'],
         [{ shingle_size: 1.5 }, 400, 'shingle_size must be an integer'],
         [{ ignore_adjacent_overlap: 'yes' }, 400, 'ignore_adjacent_overlap must be a boolean'],
+        [{ target_tokens: { low: 8, high: 63 } }, 422, 'target_tokens.high must be >= 64'],
         [
           { target_tokens: { high: 9_000 } },
           422,
@@ -201,13 +202,17 @@ describe('a request that cannot be', () => {
       assert.deepEqual([status, body['message']], [422, message])
     }
     const point = 'min_score=0.5&max_score=0.50&date_from=2024-02-01&date_to=2024-02-01T00:00Z'
-    assert.equal((await ask(`/api/v1/optimizations?${point}`)).status, 200)
+    const day = 'date_from=2024-02-01T23:59:59.999Z&date_to=2024-02-01'
+    for (const query of [point, day]) {
+      assert.equal((await ask(`/api/v1/optimizations?${query}`)).status, 200)
+    }
   })
 
   test('a parameter that there is not is refused, and those that there are are named', async () => {
     const { status, body } = await ask('/api/v1/optimizations?page=1&min_scor=0.5')
-    const { field, known } = body['details'] as { field: string; known: readonly string[] }
-    assert.deepEqual([status, body['code'], field], [400, 'InvalidRequest', 'min_scor'])
+    const { known, ...details } = body['details'] as { known: readonly string[] }
+    assert.deepEqual([status, body['code']], [400, 'InvalidRequest'])
+    assert.deepEqual(details, { field: 'min_scor', constraint: 'known' })
     assert.equal(body['message'], `min_scor is no query parameter; there are ${known.join(', ')}.`)
     assert.ok(known.includes('min_score') && known.includes('q'))
   })

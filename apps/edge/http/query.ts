@@ -24,5 +24,6 @@ export function requireKnown(asked: Pick<Exchange, 'incoming'>, known: readonly 
   if (unknown === undefined) return
   const field = excerpt(unknown)
   const told = known.length === 0 ? 'there are none here' : `there are ${known.join(', ')}`
-  throw new Problem('INVALID_REQUEST', `${field} is no query parameter; ${told}.`, { field, known })
+  const details = { field, constraint: 'known', known }
+  throw new Problem('INVALID_REQUEST', `${field} is no query parameter; ${told}.`, details)
 }

@@ -12,11 +12,15 @@ const PER_PAGE_DEFAULT = 20
 const PER_PAGE_MAX = 100
 const PAGE_MAX = 1_000_000
 const SEARCH_MAX = 256
-/** RFC 3339; a day alone is its beginning. */
+/** RFC 3339, or a day alone. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d)?)?$/
 /** As far as years have four digits, and there is one at all, wherever on earth it is. */
 const EARLIEST = Date.parse('0001-01-01')
 const LATEST = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** What a day alone means at either end of a range: it is within. */
+const DAY_BEGINS = 'T00:00:00.000Z'
+const DAY_ENDS = 'T23:59:59.999Z'
 
 const SORT_BY = ['created_at', 'priority', 'overall_score'] as const
 const ORDERS = ['asc', 'desc'] as const
@@ -36,7 +40,7 @@ const scoreAs = (description: string): Parameter => ({
 })
 const timeAs = (description: string): Parameter => ({
   schema: Type.String({ pattern: TIME.source }),
-  description: `${description} ISO 8601; a day alone is its beginning, and UTC where no zone is said.`,
+  description: `${description} ISO 8601, UTC where no zone is said.`,
 })
 const idOf = (what: string): Parameter => ({
   schema: Type.String(),
@@ -54,8 +58,8 @@ export const LISTING_QUERY = {
   status: among(STATUSES),
   min_score: scoreAs('The least overall score.'),
   max_score: scoreAs('The greatest overall score.'),
-  date_from: timeAs('Not before it.'),
-  date_to: timeAs('Not after it.'),
+  date_from: timeAs('Not before it; a day alone counts whole.'),
+  date_to: timeAs('Not after it; a day alone counts whole.'),
   document_id: idOf('document'),
   batch_id: idOf('batch'),
   chunk_id: idOf('chunk'),
@@ -85,8 +89,8 @@ export function filterIn(asked: Query): OptimizationFilter {
     status: oneOf(asked, 'status', STATUSES),
     min_score: score(asked, 'min_score'),
     max_score: score(asked, 'max_score'),
-    date_from: time(asked, 'date_from'),
-    date_to: time(asked, 'date_to'),
+    date_from: time(asked, 'date_from', DAY_BEGINS),
+    date_to: time(asked, 'date_to', DAY_ENDS),
     document_id: id(asked, 'document_id'),
     batch_id: id(asked, 'batch_id'),
     chunk_id: id(asked, 'chunk_id'),
@@ -159,12 +163,12 @@ function score({ query }: Query, name: string): number | undefined {
   throw impossible(name, value < 0 ? 'minimum' : 'maximum', 'must be from 0 to 1')
 }
 
-function time({ query }: Query, name: string): string | undefined {
+function time({ query }: Query, name: string, ofDay: string): string | undefined {
   const text = query(name)
   if (text === undefined) return undefined
   if (!TIME.test(text)) throw refused(name, 'type', 'must be a time in ISO 8601')
-  const isLocal = text.includes('T') && !/(?:Z|[+-]\d\d:\d\d)$/.test(text)
-  const at = Date.parse(isLocal ? `${text}Z` : text)
+  const isLocal = !/(?:Z|[+-]\d\d:\d\d)$/.test(text)
+  const at = Date.parse(text.includes('T') ? `${text}${isLocal ? 'Z' : ''}` : text + ofDay)
   if (at >= EARLIEST && at <= LATEST && isOnCalendar(text.slice(0, 10))) {
     return new Date(at).toISOString()
   }
