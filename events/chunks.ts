@@ -42,7 +42,9 @@ export const TargetTokens = Type.Object(
   { min: count(), low: count(), high: count(), max: count() },
   {
     description:
-      'A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none.',
+      'A chunk from `low` to `high` is of a good size; at `min` or below and from `max` on of none. ' +
+      'Each is more than the one before (`high` may be `low`), and `high` at least 64: not every text ' +
+      'can be split into parts of fewer tokens.',
   },
 )
 export type TargetTokens = DeepReadonly<Static<typeof TargetTokens>>

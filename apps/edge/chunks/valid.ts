@@ -5,6 +5,7 @@
  */
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js'
 import Type, { type Static, type TSchema } from 'typebox'
+import { PART_MIN } from '#domain/chunks/split-plan.ts'
 import { excerpt, Problem } from '#domain/problem.ts'
 import { SettledStatus } from '#events/analyses.ts'
 import { ANALYSIS_OPTIONS, AnalysisOptions, Scope } from '#events/chunks.ts'
@@ -69,7 +70,10 @@ export const OptionsInput = Type.Object(
     ),
     target_tokens: Type.Optional(
       Type.Object(
-        { min: TokenCount(0), low: TokenCount(1), high: TokenCount(1), max: TokenCount(1) },
+        {
+          ...{ min: TokenCount(0), low: TokenCount(1) },
+          ...{ high: TokenCount(PART_MIN), max: TokenCount(PART_MIN + 1) },
+        },
         { ...CLOSED, ...about('target_tokens') },
       ),
     ),
