@@ -11,10 +11,12 @@ import { readFileSync } from 'node:fs'
 import {
   GraphQLError,
   parse,
+  type ASTVisitor,
   type DocumentNode,
   type GraphQLSchema,
   type ParseOptions,
   type Source,
+  type ValidationContext,
 } from 'graphql'
 import {
   createSchema,
@@ -72,13 +74,23 @@ function within({ tokens: maxTokens }: typeof LIMITS): Plugin<AskingContext> {
         parse(source as string | Source, { ...(options as ParseOptions | undefined), maxTokens }),
       )
     },
-    onValidate: ({ context, params, setResult }) => {
+    onValidate: ({ context, params, setResult, addValidationRule }) => {
+      addValidationRule(knownOperations)
       const { schema, documentAST } = params as { schema: GraphQLSchema; documentAST: DocumentNode }
       const error = beyondLimits(schema, documentAST, variablesIn(context))
       if (error !== undefined) setResult([error])
     },
   }
 }
+
+/** graphql itself validates nothing within an operation that the schema has no type for, and runs it. */
+const knownOperations = (context: ValidationContext): ASTVisitor => ({
+  OperationDefinition(node) {
+    const { operation } = node
+    if (context.getSchema().getRootType(operation)) return
+    context.reportError(new GraphQLError(`There is no ${operation} here.`, { nodes: node }))
+  },
+})
 
 /** Where the server keeps what it was asked with. */
 const variablesIn = (context: object) =>
