@@ -102,6 +102,15 @@ describe('a stream of items', () => {
     assert.deepEqual(told(streamed.map(({ result }) => result)), told(batch.response['results']))
   })
 
+  test('is told where one of them is missing', async () => {
+    const stream = grpc.stream('AnalyzeStream')
+    stream.write({ batch_id: 'b-empty' })
+    stream.end({})
+    const [one] = await resultsOf(stream)
+    const { code, details } = one?.result.error ?? {}
+    assert.deepEqual([code, details], ['InvalidRequest', { field: 'item', constraint: 'required' }])
+  })
+
   test('without its head, or with two of them, is refused', async () => {
     const headless = grpc.stream('AnalyzeStream')
     headless.end({ item: chunk(GOOD) })

@@ -27,6 +27,7 @@ import {
   DocumentInput,
   impossible,
   LoneChunkInput,
+  refused,
   type Validate,
 } from './valid.ts'
 
@@ -178,6 +179,8 @@ function checkedItems(items: readonly unknown[]): readonly (ChunkInput | Problem
   const seen = new Set<string>()
   return items.map((item) => {
     try {
+      // A message can lack it; JSON cannot.
+      if (item === undefined) throw refused('item', 'required', 'is required')
       const chunk = validChunk(item)
       if (seen.has(chunk.chunk_id)) throw impossible('chunk_id', 'unique', 'comes twice')
       seen.add(chunk.chunk_id)
