@@ -10,6 +10,7 @@ import type { AddressInfo } from 'node:net'
 import { after, before, beforeEach, test } from 'node:test'
 import { buffer } from 'node:stream/consumers'
 import { promisify } from 'node:util'
+import { freePort } from '../../apps/local/free-port.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 
 const run = promisify(execFile)
@@ -93,6 +94,25 @@ for (const [name, [file, ...args]] of Object.entries(CLIENTS)) {
       ['/api/v1/similarity/calculate', '/api/v1/optimizations', '/api/v1/chunks/analyze'],
     )
   })
+}
+
+/** That of cURL is curl's own to say. */
+for (const name of ['Python', 'TypeScript'] as const) {
+  const [file, ...args] = CLIENTS[name]
+  test(`the client in ${name} that nobody answers says so in its last line, and fails`, async () => {
+    const env = { ...process.env, SLUICE_URL: `http://127.0.0.1:${await freePort()}` }
+    const failed = await run(file, args, { env }).catch((error: unknown) => error as Failed)
+    assert.equal(failed.stdout, '')
+    assert.ok('code' in failed && failed.code > 0)
+    assert.match(failed.stderr.trim().split('\n').at(-1) ?? '', /127\.0\.0\.1.*(refused|connect)/i)
+    assert.doesNotMatch(failed.stderr, /Traceback|^ +at /m)
+  })
+}
+
+interface Failed {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
 }
 
 interface Answer {

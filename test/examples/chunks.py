@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import random
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -85,4 +86,7 @@ def main():
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
-    main()
+    try:
+        main()
+    except (Refused, OSError, http.client.HTTPException) as error:
+        sys.exit(f"{URL}: {error}")

@@ -2,9 +2,10 @@
  * A client of the chunk API with nothing but `fetch`: time-outs, retries with exponential backoff,
  * errors that are read, and a log line for each attempt.
  *
- *   SLUICE_URL=http://127.0.0.1:8000 node test/examples/chunks.ts
+ *   SLUICE_URL=http://127.0.0.1:8000 node_modules/.bin/node test/examples/chunks.ts
  *
- * `SLUICE_API_KEY` is sent if it is there. Each answer is a line of JSON.
+ * Any Node from 24 on will do, such as Sluice's own. `SLUICE_API_KEY` is sent if it is there. Each
+ * answer is a line of JSON.
  */
 import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -56,7 +57,9 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
       failure = new Refused(answer.status, (await answer.json()) as RefusalBody)
       waitMs = Math.max(waitMs, Number(answer.headers.get('retry-after') ?? 0) * 1_000)
     } catch (error) {
-      failure = error as Error
+      // Of itself fetch says no more than that it failed.
+      const { cause } = error as Error
+      failure = cause instanceof Error ? cause : (error as Error)
     }
     if (failure instanceof Refused && !RETRYABLE.has(failure.status)) throw failure
     log(`${method} ${path}, attempt ${attempt}: ${String(failure)}`)
@@ -68,17 +71,24 @@ async function call(method: string, path: string, body?: unknown): Promise<unkno
 const log = (line: string) => process.stderr.write(`${line}\n`)
 const say = (answer: unknown) => process.stdout.write(`${JSON.stringify(answer)}\n`)
 
-const content1 = 'Sluice runs functions and keeps their jobs.'
-const content2 = 'Sluice keeps the jobs of functions.'
-// One request for many chunks, not many for one.
-const items = [content1, content2].map((content, n) => ({ chunk_id: `c${n}`, content }))
-const batch_id = `typescript-${randomUUID()}`
-say(await call('POST', '/api/v1/batch/analyze', { batch_id, items }))
-say(await call('POST', '/api/v1/similarity/calculate', { content1, content2 }))
-say(await call('GET', `/api/v1/optimizations?batch_id=${batch_id}`))
-try {
-  await call('POST', '/api/v1/chunks/analyze', { chunk_id: '', content: content1 })
-} catch (error) {
-  if (!(error instanceof Refused)) throw error
-  say(error.body)
+async function main(): Promise<void> {
+  const content1 = 'Sluice runs functions and keeps their jobs.'
+  const content2 = 'Sluice keeps the jobs of functions.'
+  // One request for many chunks, not many for one.
+  const items = [content1, content2].map((content, n) => ({ chunk_id: `c${n}`, content }))
+  const batch_id = `typescript-${randomUUID()}`
+  say(await call('POST', '/api/v1/batch/analyze', { batch_id, items }))
+  say(await call('POST', '/api/v1/similarity/calculate', { content1, content2 }))
+  say(await call('GET', `/api/v1/optimizations?batch_id=${batch_id}`))
+  try {
+    await call('POST', '/api/v1/chunks/analyze', { chunk_id: '', content: content1 })
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    say(error.body)
+  }
 }
+
+await main().catch((error: unknown) => {
+  log(`${SLUICE}: ${String(error)}`)
+  process.exitCode = 1
+})
