@@ -42,7 +42,10 @@ export function openFront({ app, config, telemetry, log }: FrontOptions): Promis
     return answer
   }
   app.notFound(({ env: { incoming } }) => {
-    return refused(new Problem('NOT_FOUND', 'There is nothing at this path.'), incoming)
+    return refused(
+      new Problem('NOT_FOUND', 'There is nothing at this path; /docs shows every route.'),
+      incoming,
+    )
   })
   app.onError((error, { env: { incoming } }) => refused(asProblem(error), incoming))
   const allows = createOrigins({ configured: corsOrigins, loopback: auth === 'open' })

@@ -42,7 +42,11 @@ function timeMs(text: string): number {
   // A day that its month does not have would count as one of the next.
   const isDay = !Number.isNaN(ms) && isoDay(Date.parse(`${day}T00:00:00Z`)) === day
   if (isDay) return ms
-  throw refused('run_at', text, 'a time with its zone (RFC 3339), such as 2030-01-31T08:00:00Z')
+  throw refused(
+    'run_at',
+    text,
+    'a time with its zone (RFC 3339), as YYYY-MM-DDThh:mm:ssZ or with +hh:mm',
+  )
 }
 
 const isoDay = (ms: number) => (Number.isNaN(ms) ? '' : new Date(ms).toISOString().slice(0, 10))
