@@ -16,7 +16,7 @@ export function queryOf({ incoming }: Pick<Exchange, 'incoming'>): URLSearchPara
 export function onlyOne(name: string, values: readonly string[] = []): string | undefined {
   if (values.length <= 1) return values[0]
   const message = `${name} is a query parameter that may be given once only.`
-  throw new Problem('INVALID_REQUEST', message, { field: name })
+  throw new Problem('INVALID_REQUEST', message, { field: name, constraint: 'once' })
 }
 
 export function requireKnown(asked: Pick<Exchange, 'incoming'>, known: readonly string[]): void {
