@@ -37,6 +37,7 @@ import { tokenize, type Tokens } from './tokens.ts'
 import { trimsOf, type IndexedSpan } from './trims.ts'
 import { findTwins, relatedBy, STEPS_BUDGET, type Related, type Twins } from './twins.ts'
 import { Vocabulary } from './vocabulary.ts'
+import { wholeSentences } from './whole-sentences.ts'
 import { placesOf } from './windows.ts'
 
 export interface Analysed {
@@ -102,7 +103,11 @@ export function analyse(
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
-  const context = { twins, redundancy, trims, running: running.cut, merges, options, idOf, related }
+  const contentOf = (index: number) => chunks[index]?.content ?? ''
+  const context = {
+    ...{ twins, redundancy, trims, running: running.cut, merges, options },
+    ...{ idOf, contentOf, related },
+  }
   const analysed = texts.map((text, index) =>
     analysedChunk(text, index, context, elsewhere?.[index]),
   )
@@ -119,6 +124,7 @@ interface Context {
   readonly twins: Twins
   readonly related: (index: number) => Related
   readonly idOf: (index: number) => string
+  readonly contentOf: (index: number) => string
   readonly redundancy: readonly Redundant[]
   readonly trims: readonly (readonly IndexedSpan[])[]
   readonly running: ReadonlyMap<number, readonly IndexedSpan[]>
@@ -153,7 +159,10 @@ function analysedChunk(
       twins: () => withElsewhere(context.related(index), elsewhere?.twins),
       sharers: () => withElsewhere(sharersOf(redundant, idOf), elsewhere?.sharers),
       split: () => splitOf(chunk, options),
-      trim: () => trimOf(together(running, context.trims[index] ?? []), idOf),
+      trim: () => {
+        const trims = wholeSentences(context.trims[index] ?? [], index, context.contentOf)
+        return trimOf(together(running, trims), idOf)
+      },
       running: running.length === 0 ? undefined : trimOf(running, idOf),
     },
     options,

@@ -18,7 +18,7 @@ const SHORT_LINE = 30
 const SHORT_LINE_UNSPACED = 15
 const WINDOW = 50
 const BULLET = /^\s*(?:[-*+•‣◦▪]|\d{1,3}[.)])\s/u
-const SENTENCE_END =
+export const SENTENCE_END =
   /[。！？｡]+|(?<!\p{Sentence_Terminal})\p{Sentence_Terminal}+(?=["'»”’)\]]*(?:\s|$))/gu
 
 export function shapeScore(text: string, { words }: Tokens): number {

