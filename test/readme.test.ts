@@ -163,7 +163,7 @@ test('a job tells why it is what it is', async () => {
 test('a real document is analysed, its suggestions are searched, its report is read', async () => {
   const block = readme.take('@test/data/documents/aesop.json')
   const output = await terminal.paste(askedOf(platform.url, block))
-  const [told = '', report = ''] = output.split(/(?=# Chunk report: aesop\n)/)
+  const [told = '', report = ''] = output.split(/(?=# Chunk report: `aesop`\n)/)
   const [analysed, found] = told
     .trim()
     .split(/(?<=\})(?=\{"data")/)
