@@ -99,13 +99,15 @@ export function analyse(
   const laid = layOut(options.check_redundancy ? read : [], places)
   const redundancy = findRedundancy(laid, foreign)
   const running = runningLines(options.check_redundancy ? chunks : [], removed)
-  const trims = trimsOf(laid, running, removed)
+  /** Few documents have a chunk that is told what to cut. */
+  let trims: ReturnType<typeof trimsOf> | undefined
+  const trimsAt = (index: number) => (trims ??= trimsOf(laid, running, removed))[index] ?? []
   const merges = options.check_size ? mergesById(texts, options) : new Map<string, Merge>()
   const idOf = (index: number) => texts[index]?.chunk.chunk_id ?? ''
   const related = relatedBy(twins, idOf, RELATED_MAX)
   const contentOf = (index: number) => chunks[index]?.content ?? ''
   const context = {
-    ...{ twins, redundancy, trims, running: running.cut, merges, options },
+    ...{ twins, redundancy, trimsAt, running: running.cut, merges, options },
     ...{ idOf, contentOf, related },
   }
   const analysed = texts.map((text, index) =>
@@ -126,7 +128,7 @@ interface Context {
   readonly idOf: (index: number) => string
   readonly contentOf: (index: number) => string
   readonly redundancy: readonly Redundant[]
-  readonly trims: readonly (readonly IndexedSpan[])[]
+  readonly trimsAt: (index: number) => readonly IndexedSpan[]
   readonly running: ReadonlyMap<number, readonly IndexedSpan[]>
   readonly merges: ReadonlyMap<string, Merge>
   readonly options: AnalysisOptions
@@ -160,7 +162,7 @@ function analysedChunk(
       sharers: () => withElsewhere(sharersOf(redundant, idOf), elsewhere?.sharers),
       split: () => splitOf(chunk, options),
       trim: () => {
-        const trims = wholeSentences(context.trims[index] ?? [], index, context.contentOf)
+        const trims = wholeSentences(context.trimsAt(index), index, context.contentOf)
         return trimOf(together(running, trims), idOf)
       },
       running: running.length === 0 ? undefined : trimOf(running, idOf),

@@ -13,6 +13,7 @@
  * 3. Of many that all are alike, only the first `CROWD` are indexed: the pairs among the others are
  *    not told, and that is told too.
  */
+import { append, postings } from './postings.ts'
 import { jaccard, reaches } from './similarity.ts'
 import type { TokenSets } from './token-sets.ts'
 import { Unions } from './unions.ts'
@@ -140,27 +141,4 @@ function marked({ offsets, tokens }: TokenSets, row: number, marks: Int32Array, 
     if (marks[tokens[i] as number] === mark) count++
   }
   return count
-}
-
-interface Postings {
-  /** Where each token's list stands in `rows`; there is room for all that could be indexed. */
-  readonly heads: Int32Array
-  readonly ends: Int32Array
-  readonly rows: Int32Array
-}
-
-function postings(frequency: Int32Array): Postings {
-  const heads = new Int32Array(frequency.length)
-  let total = 0
-  frequency.forEach((count, rank) => {
-    heads[rank] = total
-    total += count
-  })
-  return { heads, ends: heads.slice(), rows: new Int32Array(total) }
-}
-
-function append({ ends, rows }: Postings, rank: number, row: number): void {
-  const end = ends[rank] as number
-  rows[end] = row
-  ends[rank] = end + 1
 }

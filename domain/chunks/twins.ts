@@ -8,6 +8,7 @@
  * 3. No more than about twice `budget` steps are taken; what that leaves out is told.
  */
 import type { Elsewhere } from '#events/chunks.ts'
+import { append, postings } from './postings.ts'
 import { jaccard } from './similarity.ts'
 import { similarityJoin, type OnPair } from './similarity-join.ts'
 import { tokenSets, type TokenSets } from './token-sets.ts'
@@ -93,15 +94,18 @@ const pairings = ({ frequency }: TokenSets) =>
 
 /** Every pair that shares anything, by counting what it shares. */
 function allOverlaps({ offsets, tokens, frequency, members }: TokenSets, onPair: OnPair): void {
-  const lists: number[][] = Array.from(frequency, () => [])
+  const lists = postings(frequency)
   const shared = new Int32Array(members.length)
   const sizeOf = (row: number) => (offsets[row + 1] as number) - (offsets[row] as number)
   for (let row = 0; row < members.length; row++) {
     shared.fill(0, 0, row)
     for (let i = offsets[row] as number; i < (offsets[row + 1] as number); i++) {
-      const list = lists[tokens[i] as number] as number[]
-      for (const other of list) shared[other] = (shared[other] as number) + 1
-      list.push(row)
+      const rank = tokens[i] as number
+      const end = lists.ends[rank] as number
+      for (let at = lists.heads[rank] as number; at < end; at++) {
+        ;(shared[lists.rows[at] as number] as number)++
+      }
+      append(lists, rank, row)
     }
     for (let other = 0; other < row; other++) {
       const inter = shared[other] as number
