@@ -13,7 +13,7 @@
  */
 import { EMPTY_HASH, hashedWith } from './hashes.ts'
 import { after, DIGIT, FORMAT, HAN, HANGUL, kindOf, kindsOf, MARK, unitsOf } from './script.ts'
-import { lowerCase, type Vocabulary } from './vocabulary.ts'
+import { longer, lowerCase, type Vocabulary } from './vocabulary.ts'
 
 export interface Tokens {
   /** Their numbers in the vocabulary. */
@@ -43,13 +43,11 @@ export function tokenize(
     if (kind < DIGIT) at++
     else at = kind < HAN ? spacedWord(reading, at) : pairs(reading, at)
   }
-  if (reading.ids.length === 0) characters(reading)
-  const ids = new Int32Array(reading.ids)
+  if (reading.count === 0) characters(reading)
+  const { ids, starts, ends } = reading.tokens
   return {
-    ids,
+    ...{ ids, starts, ends },
     previous: vocabulary.previousOf(ids),
-    starts: new Int32Array(reading.starts),
-    ends: new Int32Array(reading.ends),
     words: reading.words,
     spacedWords: reading.spacedWords,
     spacedCharacters: reading.spacedCharacters,
@@ -70,9 +68,10 @@ class Reading {
   readonly text: string
   readonly kinds: Uint8Array
   readonly vocabulary: Vocabulary
-  readonly ids: number[] = []
-  readonly starts: number[] = []
-  readonly ends: number[] = []
+  #ids = new Int32Array(256)
+  #starts = new Int32Array(256)
+  #ends = new Int32Array(256)
+  count = 0
   words = 0
   spacedWords = 0
   spacedCharacters = 0
@@ -84,9 +83,23 @@ class Reading {
   }
 
   found(id: number, start: number, end: number): void {
-    this.ids.push(id)
-    this.starts.push(start)
-    this.ends.push(end)
+    const at = this.count++
+    if (at === this.#ids.length) {
+      this.#ids = longer(this.#ids)
+      this.#starts = longer(this.#starts)
+      this.#ends = longer(this.#ends)
+    }
+    this.#ids[at] = id
+    this.#starts[at] = start
+    this.#ends[at] = end
+  }
+
+  get tokens(): Pick<Tokens, 'ids' | 'starts' | 'ends'> {
+    return {
+      ids: this.#ids.slice(0, this.count),
+      starts: this.#starts.slice(0, this.count),
+      ends: this.#ends.slice(0, this.count),
+    }
   }
 }
 
