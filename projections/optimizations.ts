@@ -98,10 +98,22 @@ export function searchedText({
   return searchedWords([title, description, suggested_action, chunk_id].join('\n'))
 }
 
-export function lapseInDocuments({ documents, found }: OptimizationChanges): Part {
-  const rows = [...documents.values()]
+export const lapseInDocuments = ({ documents, found }: OptimizationChanges): Part =>
+  lapse('lapsed_in_documents', documents, found, `o.kind = 'document' and o.name = r.name`)
+
+export const lapseOfLoners = ({ loners, found }: OptimizationChanges): Part =>
+  lapse('lapsed_of_loners', loners, found, `o.kind <> 'document' and o.chunk_id = r.name`)
+
+/** `isTheirs`: that a suggestion `o` is of one that was analysed, `r`. */
+function lapse(
+  name: string,
+  analysed: ReadonlyMap<string, Analysed>,
+  found: OptimizationChanges['found'],
+  isTheirs: string,
+): Part {
+  const rows = [...analysed.values()]
   return {
-    name: 'lapsed_in_documents',
+    name,
     values: [
       column(rows.map((row) => row.owner)),
       column(rows.map((row) => row.name)),
@@ -111,24 +123,7 @@ export function lapseInDocuments({ documents, found }: OptimizationChanges): Par
     sql: ($) => `
       update optimizations o set lapsed = true
       from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, name)
-      where o.owner = r.owner and o.kind = 'document' and o.name = r.name
-        and not o.lapsed and o.id <> all (${$(3)}::text[])`,
-  }
-}
-
-export function lapseOfLoners({ loners, found }: OptimizationChanges): Part {
-  const rows = [...loners.values()]
-  return {
-    name: 'lapsed_of_loners',
-    values: [
-      column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.name)),
-      column([...found.keys()]),
-    ],
-    sql: ($) => `
-      update optimizations o set lapsed = true
-      from ${MOVED}, unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, chunk_id)
-      where o.owner = r.owner and o.kind <> 'document' and o.chunk_id = r.chunk_id
+      where o.owner = r.owner and ${isTheirs}
         and not o.lapsed and o.id <> all (${$(3)}::text[])`,
   }
 }

@@ -11,7 +11,7 @@
  */
 import type { Corpus } from '#domain/chunks/analysis.ts'
 import type { CorpusChunk } from '#domain/chunks/corpus.ts'
-import type { CorpusSearch } from '#events/analyses.ts'
+import { placeOf, type CorpusSearch } from '#events/analyses.ts'
 import { isOutOfTime, nominate, type Nominated } from '#projections/chunk-index.ts'
 import type { Db } from '#projections/database.ts'
 import type { ReadModel } from '#runtime/read-model.ts'
@@ -98,7 +98,7 @@ async function nominated(
   if (timeoutMs <= 0) return undefined
   try {
     return await nominate(db, {
-      ...{ owner, document_id: kind === 'document' ? name : '', timeoutMs },
+      ...{ owner, document_id: placeOf({ kind, name }), timeoutMs },
       probes: asked.map(({ keys }) => keys),
       max: NEAR_MAX + 1,
     })
