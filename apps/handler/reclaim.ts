@@ -7,10 +7,12 @@
  * 2. What all readers are done with goes in one cut, which costs the server next to nothing. Only
  *    when a slow function holds that cut back while others have piled up much behind it, are those
  *    others' commands taken out by subject.
- * 3. A look costs a list of all durables. So the next one is due the later the more there are, and,
+ * 3. The server counts what waits for a consumer some time after it has stored it. So one for whom
+ *    nothing waits is done only with what was there at the look before.
+ * 4. A look costs a list of all durables. So the next one is due the later the more there are, and,
  *    as long as nothing comes or goes in the stream, twice as late each time.
  */
-import type { ConsumerInfo, JetStreamManager, StreamInfo } from '@nats-io/jetstream'
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
@@ -36,6 +38,7 @@ export type Reclaim = (nowMs: number) => Promise<number | undefined>
 /** Called often, it looks when a look is due. */
 export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
   let seen = ''
+  let before = { created: '', lastSeq: 0 }
   let lookedAt = -Infinity
   let idleMs = 0
   let durables = 0
@@ -49,7 +52,9 @@ export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
     idleMs = Math.min(Math.max(IDLE_REST_FIRST_MS, 2 * idleMs), IDLE_REST_MAX_MS)
     seen = now
     lookedAt = nowMs
-    const { purged, readers } = await reclaimCommands(jsm, db, { created, state })
+    const counted = before.created === created ? before.lastSeq : 0
+    const { purged, readers } = await reclaimCommands(jsm, db, created, counted)
+    before = { created, lastSeq: state.last_seq }
     durables = readers
     return purged
   }
@@ -58,12 +63,13 @@ export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
 async function reclaimCommands(
   jsm: JetStreamManager,
   db: Db,
-  { created, state }: Pick<StreamInfo, 'created' | 'state'>,
+  created: string,
+  counted: number,
 ): Promise<{ purged: number; readers: number }> {
   const readModelNeeds = await firstUnapplied(db, created)
   const readers: Reader[] = []
   for await (const info of jsm.consumers.list(COMMANDS)) {
-    const needs = firstNeeded(info, state.last_seq)
+    const needs = firstNeeded(info, counted)
     const filter = info.config.filter_subject ?? filters.commands
     readers.push({ filter, needs })
   }
@@ -88,8 +94,10 @@ async function firstUnapplied(db: Db, created: string): Promise<number> {
   return isOurs ? checkpoint.commands_seq + 1 : 1
 }
 
-function firstNeeded(info: ConsumerInfo, lastSeq: number): number {
+/** `counted`: everything up to there is in the server's count of what waits. */
+function firstNeeded(info: ConsumerInfo, counted: number): number {
   const { num_pending, num_ack_pending, ack_floor } = info
-  // With nothing waiting and nothing in flight, everything so far is done, whoever it was for.
-  return num_pending + num_ack_pending === 0 ? lastSeq + 1 : ack_floor.stream_seq + 1
+  const acknowledged = ack_floor.stream_seq + 1
+  // With nothing waiting and nothing in flight, all that is counted is done, whoever it was for.
+  return num_pending + num_ack_pending === 0 ? Math.max(acknowledged, counted + 1) : acknowledged
 }

@@ -5,6 +5,8 @@ import { startPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi, type Job } from './functions-api.ts'
 
+const IN_TIME = { timeoutMs: 20_000 }
+
 const STORE = 'OBJ_happenings'
 const INPUT = 'x'.repeat(300_000)
 /** The result is as large as the event says; it tells how often it has been run. */
@@ -23,18 +25,22 @@ test('jobs with large inputs end in a full store, and large results wait for roo
   const api = new FunctionsApi(platform.url)
   const id = await api.register({ code: CODE, execution_type: 'async' })
 
-  const { config, state } = await streams.info(STORE)
-  // Room for two inputs and what goes with them, and for no third one.
-  await bound(state.bytes + 2 * INPUT.length + 100_000)
+  const { config } = await streams.info(STORE)
+  const executor = platform.processes['executor'] ?? 0
+  // A run that began would store its input once more, and be in the way of the other's.
+  process.kill(executor, 'SIGSTOP')
   const short = await api.accept(id, { text: INPUT, short: true })
   const long = await api.accept(id, { text: INPUT, short: false })
+  const { state } = await streams.info(STORE)
+  await bound(state.bytes)
+  process.kill(executor, 'SIGCONT')
   const end = await api.ended(short.id)
   assert.deepEqual([end.status, end.result], ['success', INPUT.length])
 
   const isRunning = async () => (await api.job(long.id)).status === 'running'
-  await until(isRunning, { timeoutMs: 20_000, what: 'the run with a large result' })
+  await until(isRunning, { ...IN_TIME, what: 'the run with a large result' })
   await until(() => platform.lines.some((line) => line.includes('event_log_full')), {
-    timeoutMs: 20_000,
+    ...IN_TIME,
     what: 'a word about the full log',
   })
   await bound(config.max_bytes)

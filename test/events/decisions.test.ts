@@ -9,6 +9,7 @@ import { REPLY_HEADER, type CommandReply } from '#events/replies.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
 import { filters, subjects, type FunctionVerb } from '#events/subjects.ts'
 import { quietLog } from '#test/support/quiet-log.ts'
+import { until } from '#test/support/until.ts'
 import { createCommands, type HandleMessage } from '../../apps/handler/commands.ts'
 import { functionCommands } from '../../apps/handler/function-commands.ts'
 import { createFunctionStore } from '../../apps/handler/function-store.ts'
@@ -96,7 +97,9 @@ test('what was decided before is answered again, and nothing is applied twice', 
     ['function.updated', 'function:update:2'],
     ['function.updated', 'function:update:3'],
   ])
-  const info = await log.bus.jsm.consumers.info(COMMANDS, 'handler')
-  assert.equal(info.num_pending + info.num_ack_pending, 0)
+  await until(async () => {
+    const info = await log.bus.jsm.consumers.info(COMMANDS, 'handler')
+    return info.num_pending + info.num_ack_pending === 0
+  })
   for (const { reply } of [await first, await second]) assert.ok('seq' in reply)
 })
