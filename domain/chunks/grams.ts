@@ -8,7 +8,7 @@
  *    counts as new. Only hostile input comes to that.
  */
 
-const PROBES_MAX = 64
+const PROBES_MAX = 256
 
 export interface Grams {
   /** Per place in `tokens`: where the row of tokens that begins there stood first; −1: none begins. */

@@ -103,9 +103,24 @@ class Reading {
   }
 }
 
+/** As many marks as no writing puts on one letter, and those that halves of kana turn into. */
+const MARKS_MAX = 30
+const CROWDED = new RegExp(`[\\p{M}\uff9e\uff9f]{${MARKS_MAX}}`, 'gu')
+/** It is no letter, so marks stay on their side of it. */
+const JOINER = '\u034f'
+
+/**
+ * NFKC. To put marks in their order takes the square of how many stand together, so a crowd of them
+ * is parted first. Source: the Stream-Safe Text Format of Unicode (UAX 15).
+ */
+function composed(text: string): string {
+  const parted = text.length > MARKS_MAX ? text.replace(CROWDED, `$&${JOINER}`) : text
+  return parted.normalize('NFKC')
+}
+
 /** The text of a token: what looks the same is the same. */
 function folded(text: string): string {
-  const cased = text.normalize('NFKC').toUpperCase().toLowerCase()
+  const cased = composed(text).toUpperCase().toLowerCase()
   return cased.replaceAll('i\u0307', 'i').normalize('NFKC')
 }
 
@@ -177,7 +192,7 @@ function pairs(reading: Reading, start: number): number {
     if (kind === HANGUL) hangul++
   }
   const run = text.slice(start, end)
-  const units = run.normalize('NFKC') === run ? asTheyAre(run) : clusters(run)
+  const units = composed(run) === run ? asTheyAre(run) : clusters(run)
   const { texts, starts, ends } = units
   if (texts.length === 1) reading.found(vocabulary.idOf(texts[0] ?? ''), start, end)
   for (let i = 0; i + 1 < texts.length; i++) {
@@ -207,8 +222,8 @@ function clusters(run: string): Units {
     while (end < run.length && composes(run.codePointAt(end) as number)) {
       end += unitsOf(run.codePointAt(end) as number)
     }
-    const cluster = run.slice(start, end).replace(INVISIBLE, '').normalize('NFKC')
-    for (const unit of cluster) push(units, unit, start, end)
+    const cluster = run.slice(start, end).replace(INVISIBLE, '')
+    for (const unit of composed(cluster)) push(units, unit, start, end)
     start = end
   }
   return units
