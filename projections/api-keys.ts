@@ -45,8 +45,11 @@ export function applyToKeys({ made, touched }: KeyChanges, event: ApiKeyEvent | 
   const { key_id: id } = event.data
   if (event.type === 'key.created') {
     const { owner, username, name, scopes, last_four, created_at, expires_at } = event.data
+    if (made.has(id)) return
     const given = { id, owner, username, name, scopes, last_four, created_at, expires_at }
-    made.set(id, { ...given, revoked_at: null, last_used_at: null })
+    made.set(id, { ...given, ...(touched.get(id) ?? { revoked_at: null, last_used_at: null }) })
+    // A row is written by one part of the statement.
+    touched.delete(id)
     return
   }
   let row: Touched | undefined = made.get(id) ?? touched.get(id)
@@ -77,14 +80,17 @@ export function insertKeys({ made }: KeyChanges): Part {
       column(rows.map((row) => row.last_used_at)),
     ],
     sql: ($) => `
-      insert into api_keys
+      insert into api_keys as k
         (id, owner, username, name, scopes, last_four, created_at, expires_at, revoked_at,
           last_used_at)
       select r.* from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::json[],
         ${$(6)}::text[], ${$(7)}::timestamptz[], ${$(8)}::timestamptz[], ${$(9)}::timestamptz[],
         ${$(10)}::timestamptz[]) r
-      on conflict do nothing`,
+      on conflict (id) do update set
+        revoked_at = coalesce(k.revoked_at, excluded.revoked_at),
+        last_used_at = greatest(k.last_used_at, excluded.last_used_at)
+        where excluded.revoked_at is not null or excluded.last_used_at is not null`,
   }
 }
 

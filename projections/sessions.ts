@@ -50,12 +50,14 @@ export function applyToSessions(
     return
   }
   if (before !== undefined) return
+  const end = closed.get(id) ?? { closed_at: null, close_reason: null }
+  // A row is written by one part of the statement.
+  closed.delete(id)
   const { owner, function_id, function_version, language_title, created_at, expires_at } = data
   const { context } = data
   initialized.set(id, {
     ...{ id, owner, function_id, function_version, language_title, created_at, expires_at },
-    closed_at: null,
-    close_reason: null,
+    ...end,
     timeout_ms: context.timeout_ms,
   })
 }
@@ -84,7 +86,9 @@ export function insertSessions({ initialized }: SessionChanges): Part {
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::bigint[], ${$(4)}::integer[], ${$(5)}::text[],
         ${$(6)}::timestamptz[], ${$(7)}::timestamptz[], ${$(8)}::timestamptz[], ${$(9)}::text[],
         ${$(10)}::integer[]) r
-      on conflict (id) do nothing`,
+      on conflict (id) do update set
+        closed_at = excluded.closed_at, close_reason = excluded.close_reason
+        where sessions.closed_at is null and excluded.closed_at is not null`,
   }
 }
 

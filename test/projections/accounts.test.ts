@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { pageOfKeys } from '#projections/api-keys.ts'
 import { pageOfUsers } from '#projections/users.ts'
-import { keyCreated, keyRevoked, keyUsed, later, userDeleted, userSaid } from './happenings.ts'
+import {
+  again,
+  keyCreated,
+  keyRevoked,
+  keyUsed,
+  later,
+  userDeleted,
+  userSaid,
+} from './happenings.ts'
 import { AT, OWNER, openWorld, rebuild, type Said, type World } from './fixture.ts'
 
 const ALL = { page: 1, perPage: 100 }
@@ -19,7 +27,10 @@ const HAPPENED: readonly Said[] = [
   keyUsed('busy', 2),
   keyCreated('dead'),
   keyUsed('dead', 1),
+  again(keyCreated('dead')),
   keyRevoked('dead'),
+  again(keyCreated('dead'), 2),
+  again(keyRevoked('dead')),
   keyCreated('foreign', { owner: 'bob' }),
   userDeleted('bob', 2),
   userDeleted('eve@example.com', 2),
@@ -32,7 +43,7 @@ async function rows({ db }: World) {
   return { users, keys }
 }
 
-for (const size of [1, 4, HAPPENED.length]) {
+for (const size of [1, 2, 3, 4, HAPPENED.length]) {
   test(`in batches of ${size}, and rebuilt, the rows are the same`, async () => {
     await using world = await openWorld()
     {

@@ -5,7 +5,7 @@ import { functionMetrics } from '#projections/function-metrics.ts'
 import { findJob, pageOfJobs } from '#projections/job-queries.ts'
 import { sessionExecutions } from '#projections/session-executions.ts'
 import { isSessionKnown } from '#projections/sessions.ts'
-import { openWorld, OWNER } from './fixture.ts'
+import { openWorld, OWNER, toldInBatches } from './fixture.ts'
 import {
   again,
   cached,
@@ -40,6 +40,20 @@ test('executions count once, in the batch of their session and later, with their
     last_executed_at: later(3),
   })
   assert.equal((await sessionExecutions(world.db, 'another')).execution_count, 0)
+})
+
+test('a session stays closed, however often it is said that it began and ended', async () => {
+  const said = [initialized(), again(initialized()), closed(), again(initialized(), 2)]
+  for await (const [{ db }, size] of toldInBatches(
+    [defined(1), ...said, again(closed())],
+    [1, 2, 3],
+  )) {
+    const row = await db
+      .selectFrom('sessions')
+      .select(['closed_at', 'close_reason'])
+      .executeTakeFirstOrThrow()
+    assert.deepEqual(row, { closed_at: later(5_000), close_reason: 'closed' }, `${size} at a time`)
+  }
 })
 
 test('an execution from the cache is a job with the result of its source, and no time of its own', async () => {
