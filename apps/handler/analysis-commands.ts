@@ -20,7 +20,7 @@ import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { DecidedReply } from '#events/replies.ts'
 import { subjects } from '#events/subjects.ts'
 import { settledAmong } from '#projections/settlements.ts'
-import { answeringEach, reported, settled } from './analysis.ts'
+import { reported, settled } from './analysis.ts'
 import type { Analyses } from './analyses.ts'
 import { SOURCE, type Aggregate, type Command } from './commands.ts'
 import { searchCorpus, type CorpusSearchOptions } from './corpus-search.ts'
@@ -57,7 +57,7 @@ async function act(
   const time = new Date().toISOString()
   const found = await analysed(command, time, options)
   const ids = found.chunks.flatMap(({ optimizations }) => optimizations.map(({ id }) => id))
-  const data = reported(answeringEach(settled(found, await settledAmong(db, ids))))
+  const data = reported(settled(found, await settledAmong(db, ids)))
   const { analysis_id, kind } = data
   const saying = { source: SOURCE, time, cause: causedBy(command) }
   const id = chunkMessageId.completed(analysis_id)

@@ -4,15 +4,13 @@ import { analyse, type Corpus } from '#domain/chunks/analysis.ts'
 import { fingerprintOf } from '#domain/chunks/fingerprint.ts'
 import { optionsInForce, PROFILE_VERSION } from '#domain/chunks/options.ts'
 import { reportOf } from '#domain/chunks/report.ts'
-import { nothingToDo } from '#domain/chunks/suggestions.ts'
-import {
-  placeOf,
-  type CompletedAnalysis,
-  type Optimization,
-  type RunAnalysis,
-  type SettledStatus,
+import type {
+  CompletedAnalysis,
+  Optimization,
+  RunAnalysis,
+  SettledStatus,
 } from '#events/analyses.ts'
-import type { OptimizationType } from '#events/chunks.ts'
+import { optimizationId } from '#events/optimization-id.ts'
 import { sealedFingerprint } from './fingerprints.ts'
 
 export type AnalysisRequest = Omit<RunAnalysis['data'], 'deadline'>
@@ -67,51 +65,4 @@ export function reported(analysis: CompletedAnalysis): CompletedAnalysis {
     findings: chunk.optimizations.filter(({ status }) => status === 'pending'),
   }))
   return { ...analysis, report: reportOf({ ...analysis, chunks }) }
-}
-
-/** Chunks and batches are answered with one suggestion for each chunk, if only that all is well. */
-export function answeringEach(analysis: CompletedAnalysis): CompletedAnalysis {
-  const { kind, created_at } = analysis
-  if (kind === 'document') return analysis
-  const chunks = analysis.chunks.map((chunk) => {
-    if (chunk.optimizations.length > 0) return chunk
-    const { content_hash, metrics } = chunk
-    const id = optimizationId(analysis, metrics.chunk_id, content_hash, 'info')
-    // There is nothing to be done: it has been.
-    const well: Optimization = {
-      id,
-      ...nothingToDo(metrics.chunk_id),
-      created_at,
-      status: 'applied',
-    }
-    return { ...chunk, optimizations: [well] }
-  })
-  return { ...analysis, chunks }
-}
-
-/**
- * Neither the options nor the profile are in it: whoever ignores a suggestion has decided about this
- * content, and does not want it back for a threshold moved or a formula mended. Documents that hold
- * the same chunk have a suggestion each.
- */
-function optimizationId(
-  { owner, kind, name }: Pick<AnalysisRequest, 'owner' | 'kind' | 'name'>,
-  chunkId: string,
-  contentHash: string,
-  type: OptimizationType,
-): string {
-  const what = [owner, placeOf({ kind, name }), chunkId, contentHash, type]
-  return uuidOf(hash('sha256', JSON.stringify(what)))
-}
-
-/** RFC 9562, version 8: a UUID that its maker has derived in a way of their own. */
-function uuidOf(hex: string): string {
-  const variant = '89ab'[Number.parseInt(hex.charAt(17), 16) & 3]
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `8${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(17, 20)}`,
-    hex.slice(20, 32),
-  ].join('-')
 }

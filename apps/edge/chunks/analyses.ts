@@ -20,6 +20,7 @@ import type { Payloads } from '#events/jetstream/payloads.ts'
 import { readEvent } from '#events/jetstream/recorded-event.ts'
 import type { SendCommand } from '../commands.ts'
 import type { Effect } from '../idempotency/effect.ts'
+import { suggestionsFor } from './all-is-well.ts'
 import {
   BatchInput,
   ChunkInput,
@@ -105,10 +106,10 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       const analysis = await analysed(asked, asking)
       const [only] = analysis.chunks
       if (only === undefined) throw new Problem('INTERNAL', 'The analysis has no chunk.')
-      const [optimization] = only.optimizations
-      const { metrics, optimizations, tokens } = only
+      const { metrics, tokens } = only
+      const optimizations = suggestionsFor(only, analysis)
       return {
-        ...(optimization && { optimization }),
+        optimization: optimizations[0],
         ...{ metrics, optimizations, tokens },
         ...inForceIn(analysis),
       }
@@ -142,7 +143,9 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       const analysis = chunks.length === 0 ? undefined : await analysed(asked, asking)
       const found = (analysis?.chunks ?? []).values()
       const results = checked.map((item, i) =>
-        item instanceof Problem ? failedItem(items[i], item) : itemView(found.next().value),
+        item instanceof Problem
+          ? failedItem(items[i], item)
+          : itemView(found.next().value, analysis),
       )
       return {
         ...{ batch_id, results },
@@ -192,12 +195,13 @@ function checkedItems(items: readonly unknown[]): readonly (ChunkInput | Problem
   })
 }
 
-function itemView(chunk: AnalysedChunk | undefined) {
-  if (chunk === undefined) throw new Problem('INTERNAL', 'The analysis lacks a chunk.')
-  const { metrics, optimizations } = chunk
-  const [optimization] = optimizations
-  const item_id = metrics.chunk_id
-  return { item_id, ...(optimization && { optimization }), metrics, optimizations }
+function itemView(chunk: AnalysedChunk | undefined, analysis: CompletedAnalysis | undefined) {
+  if (chunk === undefined || analysis === undefined) {
+    throw new Problem('INTERNAL', 'The analysis lacks a chunk.')
+  }
+  const { metrics } = chunk
+  const optimizations = suggestionsFor(chunk, analysis)
+  return { item_id: metrics.chunk_id, optimization: optimizations[0], metrics, optimizations }
 }
 
 function failedItem(item: unknown, { code, message, details }: Problem) {
