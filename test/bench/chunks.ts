@@ -9,7 +9,7 @@ import { startPlatform } from '#test/support/platform.ts'
 import type { JoinCosts } from './chunk-join.ts'
 import { applyLoad } from './load.ts'
 import { duration, times } from './scale.ts'
-import { timed, type Summary } from './summary.ts'
+import type { Summary } from './summary.ts'
 import { syntheticChunks } from './synthetic-chunks.ts'
 
 const run = promisify(execFile)
@@ -36,35 +36,40 @@ export interface ChunkCosts {
 
 export async function measureChunks(): Promise<ChunkCosts> {
   await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' }, heardMax: 0 })
-  const post = async (path: string, body: unknown) => {
-    const response = await fetch(`${platform.url}/api/v1/${path}`, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { 'content-type': 'application/json' },
-    })
-    const answer = await response.text()
-    if (response.status !== 200)
-      throw new Error(`${path}: ${response.status} ${answer.slice(0, 200)}`)
-  }
   const corpus = [...syntheticChunks(LARGE_CHUNKS)]
   const slice = (index: number, length: number): readonly Chunk[] => {
     const from = (index * length) % (LARGE_CHUNKS - length + 1)
     return corpus.slice(from, from + length)
   }
-  const document = (index: number, length: number) =>
-    post('documents/analyze', { document_id: `d-${length}-${index}`, chunks: slice(index, length) })
-  const chunk = await timed(ONES, (index) => post('chunks/analyze', slice(index, 1)[0]))
-  const documentOf10 = await timed(ONES, (index) => document(index, 10))
-  const batchOf100 = await timed(BATCHES, (index) =>
-    post('batch/analyze', { batch_id: `b-${index}`, items: slice(index, 100) }),
-  )
+  /** One behind the other, each with the next chunks. */
+  const oneByOne = async (requests: number, path: string, bodyOf: (index: number) => object) => {
+    const warmUp = Math.ceil(requests / 10)
+    const { failures, ...latency } = await applyLoad({
+      url: `${platform.url}/api/v1/${path}`,
+      body: Array.from({ length: requests + warmUp }, (_, i) => JSON.stringify(bodyOf(i))),
+      ...{ connections: 1, seconds: Infinity, requests: requests + warmUp, warmUp },
+    })
+    if (failures > 0) throw new Error(`${failures} of ${path} failed`)
+    return latency
+  }
+  const documents = (requests: number, length: number) =>
+    oneByOne(requests, 'documents/analyze', (index) => ({
+      document_id: `d-${length}-${index}`,
+      chunks: slice(index, length),
+    }))
+  const chunk = await oneByOne(ONES, 'chunks/analyze', (index) => slice(index, 1)[0] ?? {})
+  const documentOf10 = await documents(ONES, 10)
+  const batchOf100 = await oneByOne(BATCHES, 'batch/analyze', (index) => ({
+    batch_id: `b-${index}`,
+    items: slice(index, 100),
+  }))
   const load = await applyLoad({
     url: `${platform.url}/api/v1/chunks/analyze`,
     body: JSON.stringify(slice(0, 1)[0]),
     ...{ connections: CONNECTIONS, seconds: SECONDS },
   })
   if (load.failures > 0) throw new Error(`${load.failures} analyses failed`)
-  const documentOf10000 = await timed(LARGE, (index) => document(index, LARGE_CHUNKS))
+  const documentOf10000 = await documents(LARGE, LARGE_CHUNKS)
   await platform.stop()
   return {
     ...{ chunk, documentOf10, batchOf100, documentOf10000 },

@@ -11,12 +11,15 @@ import { summary, type Summary } from './summary.ts'
 export interface LoadOptions {
   readonly url: string
   readonly method?: string
-  readonly body?: string
+  /** Several are sent in turn. */
+  readonly body?: string | readonly string[]
   readonly headers?: Readonly<Record<string, string>>
   readonly connections: number
   /** Whichever comes first. */
   readonly seconds: number
   readonly requests?: number
+  /** Of these requests, as many at the beginning as are not counted. */
+  readonly warmUp?: number
   /** Between an answer and the next request of its connection. */
   readonly pauseMs?: number
 }
@@ -31,15 +34,18 @@ const WARM_UP_SHARE = 0.1
 
 export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
   const { url, method = 'POST', body = '', headers = {}, connections, seconds, requests } = options
-  const { pauseMs = 0 } = options
+  const { pauseMs = 0, warmUp = 0 } = options
   const { hostname, port, pathname, search } = new URL(url)
   const lines = Object.entries({
     host: `${hostname}:${port}`,
     'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(body)),
     ...headers,
   }).map(([name, value]) => `${name}: ${value}\r\n`)
-  const request = `${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}\r\n${body}`
+  const head = `${method} ${pathname}${search} HTTP/1.1\r\n${lines.join('')}`
+  const bodies = typeof body === 'string' ? [body] : body
+  const sending = bodies.map((one) =>
+    Buffer.from(`${head}content-length: ${Buffer.byteLength(one)}\r\n\r\n${one}`),
+  )
 
   const latencies: number[] = []
   let failures = 0
@@ -48,10 +54,13 @@ export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
   const warmUntil = startedAt + seconds * 1_000 * WARM_UP_SHARE
   const endAt = startedAt + seconds * 1_000
   const over = () => performance.now() >= endAt || (requests !== undefined && sent >= requests)
+  const isCounted = (number: number, sentAt: number) =>
+    requests === undefined ? sentAt >= warmUntil : number > warmUp
 
   const oneConnection = () =>
     new Promise<void>((resolve, reject) => {
       const socket = connect({ host: hostname, port: Number(port), noDelay: true })
+      let number = 0
       let sentAt = 0
       let received: Buffer = Buffer.alloc(0)
       const next = () => {
@@ -60,9 +69,9 @@ export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
           resolve()
           return
         }
-        sent++
+        number = ++sent
         sentAt = performance.now()
-        socket.write(request)
+        socket.write(sending[number % sending.length] ?? '')
       }
       socket.on('connect', next)
       socket.on('error', reject)
@@ -72,7 +81,7 @@ export async function applyLoad(options: LoadOptions): Promise<LoadResult> {
         if (whole === undefined || received.length < whole) return
         const now = performance.now()
         if (received[9] !== 0x32) failures++
-        else if (requests !== undefined || sentAt >= warmUntil) latencies.push(now - sentAt)
+        else if (isCounted(number, sentAt)) latencies.push(now - sentAt)
         received = Buffer.alloc(0)
         if (pauseMs === 0) next()
         else setTimeout(next, pauseMs)
