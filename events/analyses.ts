@@ -82,10 +82,10 @@ export const AnalysedChunk = Type.Object({
 export type AnalysedChunk = DeepReadonly<Static<typeof AnalysedChunk>>
 
 export const SealedFingerprint = Type.Object(
-  { tokens: Type.String(), grams: Type.String(), keys: Type.String() },
+  { tokens: Type.String(), keys: Type.String() },
   {
     description:
-      'In base64: three bytes for a hash of a token or of a row of them, four for a key of the index, the lowest byte first.',
+      'In base64: three bytes for the hash of a token, four for a key of the index, the lowest byte first.',
   },
 )
 export type SealedFingerprint = DeepReadonly<Static<typeof SealedFingerprint>>

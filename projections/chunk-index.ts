@@ -23,8 +23,8 @@ export interface ChunkIndexTable {
   document_id: string
   chunk_id: string
   analysis_id: string
+  /** Three bytes each, in the order of the text. */
   tokens: Buffer
-  grams: Buffer
   keys: number[]
   created_at: string
 }
@@ -43,7 +43,6 @@ interface Replaced {
 interface IndexedRow {
   readonly chunk_id: string
   readonly tokens: string
-  readonly grams: string
   readonly keys: string
   readonly created_at: string
 }
@@ -67,9 +66,9 @@ export function applyToChunkIndex(
   const rows = chunks.map(({ metrics: { chunk_id } }, i) => {
     const fingerprint = fingerprints[i] ?? null
     if (fingerprint === null) return { chunk_id, row: [] }
-    const { tokens, grams } = fingerprint
+    const { tokens } = fingerprint
     const keys = column(numbersIn(fingerprint.keys))
-    return { chunk_id, row: [{ chunk_id, tokens, grams, keys, created_at }] }
+    return { chunk_id, row: [{ chunk_id, tokens, keys, created_at }] }
   })
   if (kind === 'document') {
     documents.set(`${owner}\n${name}`, {
@@ -135,19 +134,18 @@ export function insertIntoChunkIndex({ documents, loners }: ChunkIndexChanges): 
       column(rows.map((row) => row.chunk_id)),
       column(rows.map((row) => row.analysis_id)),
       plainColumn(rows.map((row) => row.tokens)),
-      plainColumn(rows.map((row) => row.grams)),
       plainColumn(rows.map((row) => row.keys)),
       column(rows.map((row) => row.created_at)),
     ],
     sql: ($) => `
       insert into chunk_index
-        (owner, document_id, chunk_id, analysis_id, tokens, grams, keys, created_at)
+        (owner, document_id, chunk_id, analysis_id, tokens, keys, created_at)
       select r.owner, r.document_id, r.chunk_id, r.analysis_id, decode(r.tokens, 'base64'),
-        decode(r.grams, 'base64'), r.keys::integer[], r.created_at
+        r.keys::integer[], r.created_at
       from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[],
-        ${$(6)}::text[], ${$(7)}::text[], ${$(8)}::timestamptz[])
-        r(owner, document_id, chunk_id, analysis_id, tokens, grams, keys, created_at)
+        ${$(6)}::text[], ${$(7)}::timestamptz[])
+        r(owner, document_id, chunk_id, analysis_id, tokens, keys, created_at)
       on conflict do nothing`,
   }
 }
@@ -160,7 +158,6 @@ export interface Nominated {
   readonly document_id: string
   readonly chunk_id: string
   readonly tokens: Buffer
-  readonly grams: Buffer
 }
 
 export interface Nomination {
@@ -188,7 +185,7 @@ export function nominate(db: Db, nomination: Nomination): Promise<readonly Nomin
       select (p.place - 1)::integer as probe, n.*
       from unnest(${keys}::text[]) with ordinality p(keys, place)
       cross join lateral (
-        select i.document_id, i.chunk_id, i.tokens, i.grams from chunk_index i
+        select i.document_id, i.chunk_id, i.tokens from chunk_index i
         where i.keys && p.keys::integer[] and i.owner || '' = ${owner}
           and (i.document_id = '' or i.document_id <> ${document_id})
         limit ${max}) n`.execute(tx)

@@ -21,6 +21,7 @@ import * as documentReports from './migrations/0011-document-reports.ts'
 import * as chunkIndex from './migrations/0012-chunk-index.ts'
 import * as suggestionsOfDocuments from './migrations/0013-suggestions-of-documents.ts'
 import * as lapsedSuggestions from './migrations/0014-lapsed-suggestions.ts'
+import * as fingerprintsInOrder from './migrations/0015-fingerprints-in-order.ts'
 
 /** In order; a name that has run somewhere is never changed. */
 const MIGRATIONS: Readonly<Record<string, Migration>> = {
@@ -37,6 +38,7 @@ const MIGRATIONS: Readonly<Record<string, Migration>> = {
   '0012-chunk-index': chunkIndex,
   '0013-suggestions-of-documents': suggestionsOfDocuments,
   '0014-lapsed-suggestions': lapsedSuggestions,
+  '0015-fingerprints-in-order': fingerprintsInOrder,
 }
 
 export class MigrationError extends Error {

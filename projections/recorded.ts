@@ -252,7 +252,7 @@ function fingerprints(all: unknown): void {
   for (const one of all) {
     if (one === null) continue
     const fingerprint = fields('fingerprint', one)
-    for (const name of ['tokens', 'grams', 'keys']) base64(name, fingerprint[name])
+    for (const name of ['tokens', 'keys']) base64(name, fingerprint[name])
   }
 }
 

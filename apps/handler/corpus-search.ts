@@ -10,7 +10,7 @@
  *    the chunk of the same id that was analysed in no document.
  */
 import type { Corpus } from '#domain/chunks/analysis.ts'
-import type { CorpusChunk } from '#domain/chunks/corpus.ts'
+import { setsOf, type CorpusChunk } from '#domain/chunks/corpus.ts'
 import { placeOf, type CorpusSearch } from '#events/analyses.ts'
 import { isOutOfTime, nominate, type Nominated } from '#projections/chunk-index.ts'
 import type { Db } from '#projections/database.ts'
@@ -129,7 +129,7 @@ class Found {
     return this.#near.map((chunks) => [...chunks])
   }
 
-  add({ document_id, chunk_id, tokens, grams }: Nominated, indexes: readonly number[]): void {
+  add({ document_id, chunk_id, tokens }: Nominated, indexes: readonly number[]): void {
     const isOfNone = document_id === '' || this.#request.kind !== 'document'
     // A newer one of these is in this very request.
     if (document_id === '' && this.#request.kind !== 'document' && this.#ids.has(chunk_id)) return
@@ -139,7 +139,7 @@ class Found {
       let chunk = this.#compared.get(name)
       if (chunk === undefined) {
         const inDocument = document_id !== '' && { document_id }
-        chunk = { chunk_id, ...inDocument, tokens: hashesOf(tokens), grams: hashesOf(grams) }
+        chunk = { chunk_id, ...inDocument, ...setsOf(hashesOf(tokens)) }
         this.#compared.set(name, chunk)
       }
       this.#near[index]?.add(chunk)

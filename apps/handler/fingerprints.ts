@@ -1,11 +1,5 @@
 /** Fingerprints as they are stored, and as they are searched by. */
-import {
-  ascending,
-  fingerprintOf,
-  keysFor,
-  type Fingerprint,
-  type Keys,
-} from '#domain/chunks/fingerprint.ts'
+import { fingerprintOf, keysFor, type Fingerprint, type Keys } from '#domain/chunks/fingerprint.ts'
 import { tokenize } from '#domain/chunks/tokens.ts'
 import { Vocabulary } from '#domain/chunks/vocabulary.ts'
 import type { SealedFingerprint } from '#events/analyses.ts'
@@ -35,11 +29,10 @@ export function sealedFingerprint(
   owner: string,
 ): SealedFingerprint | null {
   if (fingerprint === undefined) return null
-  const { tokens, grams, keys } = fingerprint
+  const { tokens, keys } = fingerprint
   const { same, bands, passages } = keysFor(owner, keys)
   return {
     tokens: hashesIn(tokens),
-    grams: hashesIn(grams),
     keys: keysIn(Int32Array.of(...same, ...bands, ...passages)),
   }
 }
@@ -62,8 +55,7 @@ function keysIn(keys: Int32Array): string {
   return bytes.toString('base64')
 }
 
-/** In the order in which they are compared. */
 export function hashesOf(bytes: Buffer): Int32Array {
   const hashes = new Int32Array(bytes.length / HASH_BYTES)
-  return ascending(hashes.map((_, i) => bytes.readUIntLE(HASH_BYTES * i, HASH_BYTES)))
+  return hashes.map((_, i) => bytes.readUIntLE(HASH_BYTES * i, HASH_BYTES))
 }

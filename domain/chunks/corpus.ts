@@ -8,17 +8,28 @@
  * the smaller of both sets.
  */
 import type { Elsewhere } from '#events/chunks.ts'
-import { ascending, rowHashes, tokenHashes, type Fingerprint } from './fingerprint.ts'
+import { ascending, rowHashes, tokenHashes } from './fingerprint.ts'
 import { SHARED_ROW } from './laid-out.ts'
 import { jaccard, reaches, rounded } from './similarity.ts'
 import type { Tokens } from './tokens.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
-/** Its hashes ascend, each once. */
-export interface CorpusChunk extends Pick<Fingerprint, 'tokens' | 'grams'> {
+export interface CorpusChunk extends Sets {
   readonly chunk_id: string
   readonly document_id?: string
 }
+
+/** Hashes of a chunk's tokens and of its rows of 8, ascending, each once. */
+interface Sets {
+  readonly tokens: Int32Array
+  readonly grams: Int32Array
+}
+
+/** `tokens` as a fingerprint has them. */
+export const setsOf = (tokens: Int32Array): Sets => ({
+  tokens: ascending(tokens),
+  grams: ascending(rowHashes(tokens)),
+})
 
 export interface FoundElsewhere {
   /** The greatest one. */

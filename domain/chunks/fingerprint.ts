@@ -1,8 +1,8 @@
 /**
- * What a chunk is recognised by when its text is no longer at hand: hashes of its tokens, hashes of
- * its rows of 8 tokens, and the few keys by which an index finds it.
+ * What a chunk is recognised by when its text is no longer at hand: a hash of each of its tokens, and
+ * the few keys by which an index finds it.
  *
- * Chunks with the same tokens share a key, those that are alike share one of 16 (`minhash.ts`), and
+ * Chunks with the same tokens share a key, those that are alike share one of 10 (`minhash.ts`), and
  * those that share a passage of 31 tokens one of the others: of each 24 rows one behind the other the
  * least hash (winnowing: Schleimer, Wilkerson, Aiken 2003).
  *
@@ -23,9 +23,8 @@ export const TOKENS_MAX = 4_096
 const WINDOW = 24
 
 export interface Fingerprint {
-  /** Each once, in the order of the text: whoever compares them puts them in theirs. */
+  /** In the order of the text. */
   readonly tokens: Int32Array
-  readonly grams: Int32Array
   readonly keys: Keys
 }
 
@@ -42,24 +41,12 @@ export interface Keys {
 export function fingerprintOf(read: Tokens, vocabulary: Vocabulary): Fingerprint | undefined {
   const { ids } = read
   if (ids.length === 0 || ids.length > TOKENS_MAX) return undefined
-  const hashes = tokenHashes(ids, vocabulary)
-  const rows = rowHashes(hashes)
-  const tokens = eachOnce(read, hashes)
-  const bands = bandsOf(signatureOf(tokens))
-  const same = Int32Array.of(bands.reduce((hash, band) => mixed(hash ^ band), tokens.length))
-  const passages = Int32Array.from(winnowed(rows))
-  const grams = mayRepeat(read) ? Int32Array.from(new Set(rows)) : rows
-  return { tokens, grams, keys: { same, bands, passages } }
-}
-
-/** A row comes again only where each of its tokens does. */
-function mayRepeat({ previous }: Tokens): boolean {
-  let known = 0
-  for (let at = 0; at < previous.length; at++) {
-    known = previous[at] === -1 ? 0 : known + 1
-    if (known === SHARED_ROW) return true
-  }
-  return false
+  const tokens = tokenHashes(ids, vocabulary)
+  const distinct = eachOnce(read, tokens)
+  const bands = bandsOf(signatureOf(distinct))
+  const same = Int32Array.of(bands.reduce((hash, band) => mixed(hash ^ band), distinct.length))
+  const passages = Int32Array.from(winnowed(rowHashes(tokens)))
+  return { tokens, keys: { same, bands, passages } }
 }
 
 export function keysFor(owner: string, { same, bands, passages }: Keys): Keys {
