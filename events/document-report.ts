@@ -56,7 +56,7 @@ export const DocumentReport = Type.Object(
     suggestions: Type.Optional(
       Type.Array(ReportedSuggestion, {
         description:
-          'Those of one chunk together, of the chunk first that has the most urgent one.',
+          'The most urgent first, and of two that are as urgent that of the chunk with the worse score.',
       }),
     ),
     suggestions_total: Type.Optional(count('With those that are not told.')),

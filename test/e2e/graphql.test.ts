@@ -7,6 +7,7 @@ import { bearer, tokenOf } from '../support/tokens.ts'
 import { chunk, SAMPLE, type Fields } from './chunks-api.ts'
 import { FunctionsApi } from './functions-api.ts'
 import { FUNCTION, GraphqlApi, JOB, METRICS, OPTIMIZATION } from './graphql-api.ts'
+import { GraphqlReader } from './graphql-reader.ts'
 import { fetchJson } from '../support/fetch-json.ts'
 
 let platform: TestPlatform
@@ -335,7 +336,16 @@ it('answers hostile requests with what is wrong with them', async () => {
     assert.equal(status, expected, `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
     const codes = (answer.errors ?? []).map(({ extensions }) => extensions?.code)
     assert.ok(!codes.includes('INTERNAL'), `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
+    assert.ok(!codes.includes(undefined), `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
   }
+  const byId = 'query ($id: SafeInt!) { job(id: $id) { id } }'
+  const wrong = await ada.error(400, byId, { id: '1' })
+  assert.equal(wrong.extensions?.code, 'BAD_USER_INPUT')
+  assert.match(wrong.message, /^Variable "\$id" got invalid value "1"/)
+  const ofJob = { query: 'subscription ($id: SafeInt!) { job(id: $id) { id } }', variables: {} }
+  using reader = await GraphqlReader.open(platform.url, ofJob, adasToken)
+  assert.equal(await reader.ended, true)
+  assert.equal(reader.values[0]?.errors?.[0]?.extensions?.code, 'BAD_USER_INPUT')
   const mutation = await ada.error(400, 'mutation { x }')
   assert.equal(mutation.extensions?.code, 'GRAPHQL_VALIDATION_FAILED')
   const url = `${platform.url}/graphql`

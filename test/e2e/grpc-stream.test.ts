@@ -146,6 +146,28 @@ describe('a stream of items', () => {
     assert.ok(Number(refused.retryAfter) >= 1)
     assert.ok(answered > 0 && answered < 300, `${answered} answered`)
   })
+
+  test('leaves room for those of others, however many of them somebody has', async () => {
+    await using closed = await startSecondEdge(platform, { AUTH: 'required', RATE_LIMITS: 'off' })
+    using api = new GrpcApi(closed.grpc)
+    const open = async (subject: string) => {
+      const headers = bearer(await tokenOf(platform, { subject, scopes: ['chunks:write'] }))
+      const stream = api.stream('AnalyzeStream', { headers })
+      stream.write({ batch_id: 'b-open', item: chunk(BAD, 'c-0') })
+      await once(stream, 'data')
+      return stream
+    }
+    const streams = await Promise.all(Array.from({ length: 64 }, () => open('hoarder')))
+    const refused = await refusal(open('hoarder'))
+    assert.deepEqual([refused.code, refused.reason], ['RESOURCE_EXHAUSTED', 'RATE_LIMITED'])
+    assert.ok(Number(refused.retryAfter) >= 1)
+    streams.push(await open('somebody'))
+    for (const stream of streams) stream.end()
+    await Promise.all(streams.map((stream) => once(stream, 'end')))
+    const again = await open('hoarder')
+    again.end()
+    await once(again, 'end')
+  })
 })
 
 describe('a client', () => {
@@ -176,7 +198,7 @@ describe('a client', () => {
     for (const session of sessions) {
       for (let i = 0; i < 250; i++) session.request(headers).on('error', () => {})
     }
-    await until(async () => (await inProgress()) >= 128)
+    await until(async () => (await inProgress()) >= 64)
     using other = new GrpcApi(platform.grpc)
     await other.call('AnalyzeChunk', chunk(GOOD))
     for (const session of sessions) session.destroy()

@@ -17,12 +17,13 @@ import type { Log } from '#runtime/log.ts'
 import type { Counter, Telemetry } from '#runtime/telemetry.ts'
 import type { Filter } from './filter.ts'
 import { LogPages, type LogPage, type Past } from './log-pages.ts'
-import { Seats, type SeatsOptions } from './seats.ts'
+import { Seats, type SeatsOptions } from '../limits/seats.ts'
 import { Subscription, type End } from './subscription.ts'
 import { Tail } from './tail.ts'
 
 /** Heartbeats are spread over so many ticks, so that thousands of them are no hiccup. */
 const TICKS = 16
+const READERS = { name: 'readers of events', field: 'max_readers' }
 /** Heartbeats after which a reader that takes nothing is cut off. */
 const PATIENCE = 2
 
@@ -34,7 +35,7 @@ export interface FeedOptions {
   /** Aborts when the process has been asked to stop. */
   readonly stopping: AbortSignal
   readonly heartbeatMs: number
-  readonly seats: SeatsOptions
+  readonly seats: Omit<SeatsOptions, 'what'>
 }
 
 export interface Wanted {
@@ -65,7 +66,7 @@ export class Feed implements AsyncDisposable {
   constructor(options: FeedOptions) {
     this.#options = options
     const { bus, payloads, telemetry, stopping } = options
-    this.seats = new Seats(options.seats)
+    this.seats = new Seats({ ...options.seats, what: READERS })
     this.#pages = new LogPages(bus, payloads)
     this.#cuts = telemetry.counter('sluice_event_readers_cut', 'Readers of events cut off, by why.')
     telemetry.gauge('sluice_event_readers', 'Readers of live events.', () => [

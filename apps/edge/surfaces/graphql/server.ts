@@ -53,7 +53,7 @@ export function buildSchema() {
 export function createServer(log: Log) {
   return createYoga<AskingContext>({
     schema: buildSchema(),
-    plugins: [within(LIMITS), finish, useExecutionCancellation()],
+    plugins: [within(LIMITS), finish, coded, useExecutionCancellation()],
     ...{ landingPage: false, graphiql: false, multipart: false, batching: false, cors: false },
     // Documents are small, and there may be as many as there are callers.
     parserAndValidationCache: false,
@@ -106,6 +106,24 @@ const finish: Plugin<AskingContext> = {
       setResult({ ...result, extensions: { ...result.extensions, stale: true } })
     },
   }),
+}
+
+/** What graphql itself refuses when it is about to run an operation, such as its variables, has no code. */
+const coded: Plugin<AskingContext> = {
+  onResultProcess: ({ result, setResult }) => {
+    if (Array.isArray(result) || Symbol.asyncIterator in result) return
+    const { errors, data } = result
+    if (data !== undefined || errors === undefined) return
+    setResult({ ...result, errors: errors.map(withCode) })
+  },
+}
+
+function withCode(error: GraphQLError): GraphQLError {
+  if (error.extensions['code'] !== undefined) return error
+  return new GraphQLError(error.message, {
+    ...{ nodes: error.nodes ?? null, originalError: error },
+    extensions: { ...error.extensions, code: 'BAD_USER_INPUT' },
+  })
 }
 
 function tooLarge(): GraphQLError {

@@ -6,20 +6,22 @@
  *    reads slowly is read from slowly.
  * 2. A group has at most `GROUP_MAX` items and about as many bytes as a body over HTTP may have. It
  *    does not wait for what lingers: who sends one item and waits for its result gets it.
- * 3. Each group counts as one request to the limits.
+ * 3. Each group counts as one request to the limits, and nobody has all the streams there may be.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { Problem } from '#domain/problem.ts'
 import type { Analyses } from '../../chunks/analyses.ts'
 import { refused } from '../../chunks/valid.ts'
-import { Admission } from '../../http/admission.ts'
+import { Seats } from '../../limits/seats.ts'
 import type { OpenCall, Work } from './call.ts'
 import { chunkBody, type Received } from './proto.ts'
 
 const GROUP_MAX = 100
 const LINGER_MS = 50
 /** Each holds a few messages, which can be large. */
-const STREAMS_MAX = 128
+const STREAMS = {
+  ...{ max: 128, maxPerOwner: 64 },
+  what: { name: 'streams', field: 'max_streams' },
+}
 const LINGERED = Symbol('lingered')
 
 interface StreamedItem {
@@ -29,10 +31,10 @@ interface StreamedItem {
 }
 
 export function streamedBatch(analyses: Analyses, groupBytesMax: number): Work {
-  const room = new Admission({ maxRequests: STREAMS_MAX, maxLargeBytes: 0 })
+  const seats = new Seats(STREAMS)
 
   return async (call) => {
-    if (!room.enter()) throw new Problem('OVERLOADED', 'Too many streams at once.')
+    const leave = seats.take(call.asking.principal.owner)
     try {
       let head: StreamedItem | undefined
       let group = 0
@@ -50,7 +52,7 @@ export function streamedBatch(analyses: Analyses, groupBytesMax: number): Work {
       }
       if (head === undefined) throw refused('batch_id', 'required', 'is required')
     } finally {
-      room.leave()
+      leave()
     }
   }
 }
