@@ -101,7 +101,8 @@ export type Checkers = Readonly<Record<InterpretedName, Checker>>
 function readCheck(text: string): CheckResult {
   const fields = JSON.parse(text) as Record<string, unknown>
   if (fields['ok'] === true) return { ok: true }
-  const message = typeof fields['message'] === 'string' ? fields['message'].slice(0, 1000) : ''
+  const given = fields['message']
+  const message = typeof given === 'string' ? given.slice(0, 1000).toWellFormed() : ''
   const line = position(fields['line'])
   const column = position(fields['column'])
   return {

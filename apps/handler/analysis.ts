@@ -42,7 +42,10 @@ export function completedAnalysis(
   }
 }
 
-/** As far as somebody has decided about it: what was ignored is not suggested while the content stays. */
+/**
+ * As far as somebody has decided about it: what was ignored is not suggested while the content stays,
+ * and what was applied comes behind what is still to be done.
+ */
 export function settled(
   analysis: CompletedAnalysis,
   decided: ReadonlyMap<string, SettledStatus>,
@@ -52,7 +55,8 @@ export function settled(
     ...chunk,
     optimizations: chunk.optimizations
       .filter(({ id }) => decided.get(id) !== 'ignored')
-      .map((one) => ({ ...one, status: decided.get(one.id) ?? one.status })),
+      .map((one) => ({ ...one, status: decided.get(one.id) ?? one.status }))
+      .sort((a, b) => Number(a.status === 'applied') - Number(b.status === 'applied')),
   }))
   return { ...analysis, chunks }
 }

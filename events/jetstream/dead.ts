@@ -48,7 +48,7 @@ export async function buryMessage(
       subject: `${stream}/${seq}`,
       data: {
         ...{ stream, consumer, seq, subject, deliveries, code },
-        reason: reason.slice(0, REASON_LENGTH_MAX),
+        reason: reason.slice(0, REASON_LENGTH_MAX).toWellFormed(),
         headers: ownHeaders(message),
         payload,
       },

@@ -384,12 +384,17 @@ describe('suggestions', () => {
   test('can be applied, and nothing else can be said of them', async () => {
     const given = chunk(BAD)
     const analyze = () => answer<{ optimizations: Optimization[] }>('/api/v1/chunks/analyze', given)
-    const [first] = (await analyze()).optimizations
+    const [first, ...rest] = (await analyze()).optimizations
+    assert.ok(rest.length > 0)
     const path = `/api/v1/optimizations/${first?.id}`
     const patch = (json: unknown) => ask(path, { method: 'PATCH', json })
     assert.equal((await patch({ status: 'applied' })).body['status'], 'applied')
-    const [again] = (await analyze()).optimizations
-    assert.deepEqual([again?.id, again?.status], [first?.id, 'applied'])
+    // What is still to be done comes first.
+    const again = (await analyze()).optimizations
+    assert.deepEqual(
+      again.map(({ id, status }) => [id, status]),
+      [...rest.map(({ id }) => [id, 'pending']), [first?.id, 'applied']],
+    )
     assert.equal((await patch({})).status, 400)
     assert.equal((await patch({ status: 'pending' })).status, 422)
   })

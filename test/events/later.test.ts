@@ -156,7 +156,9 @@ describe('a delayed job', () => {
 
   it('that nobody can read is buried, and does not hold up the others', async () => {
     const subject = subjects.jobEvent(5, 'delayed')
-    await appender.append({ subject, id: 'broken', payload: '{"data":' })
+    // The parser cuts what it quotes in the middle of a character.
+    const payload = `{"data":${'😀'.repeat(60)}`
+    await appender.append({ subject, id: 'broken', payload })
     await using firing = new AsyncDisposableStack()
     firing.use(startLater())
     await until(settled, { timeoutMs: 10_000, what: 'the burial' })
@@ -164,6 +166,9 @@ describe('a delayed job', () => {
       last_by_subj: 'dead.EVENTS.later',
     })
     assert.ok(letter)
-    assert.equal(letter.json<{ data: { subject: string } }>().data.subject, subject)
+    const { data } = letter.json<{ data: { subject: string; reason: string } }>()
+    assert.equal(data.subject, subject)
+    assert.match(data.reason, /is not valid JSON/)
+    assert.ok(data.reason.isWellFormed(), JSON.stringify(data.reason))
   })
 })

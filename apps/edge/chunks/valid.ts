@@ -34,8 +34,9 @@ const TokenCount = (minimum: number) =>
   Type.Optional(Type.Integer({ minimum, maximum: TOKENS_MAX }))
 const SHINGLE = { minimum: 1, maximum: 5 }
 
-/** A misspelt option that did nothing would look as if it were in force. */
+/** What callers keep beside them is theirs; an option that did nothing would look as if it were in force. */
 const CLOSED = { additionalProperties: false }
+export const OPEN = { description: 'Fields of other names are ignored, except in `options`.' }
 
 /** What it is for, and what holds without it. */
 const about = (name: keyof AnalysisOptions) => {
@@ -87,7 +88,7 @@ export const OptionsInput = Type.Object(
 /** A chunk by itself: in a document and a batch the options are theirs. */
 export const LoneChunkInput = Type.Object(
   { ...ChunkInput.properties, options: Type.Optional(OptionsInput) },
-  { title: 'LoneChunk' },
+  { title: 'LoneChunk', ...OPEN },
 )
 export type LoneChunkInput = Static<typeof LoneChunkInput>
 
@@ -97,7 +98,7 @@ export const DocumentInput = Type.Object(
     chunks: Type.Array(ChunkInput, { maxItems: CHUNKS_MAX }),
     options: Type.Optional(OptionsInput),
   },
-  { title: 'DocumentInput' },
+  { title: 'DocumentInput', ...OPEN },
 )
 export type DocumentInput = Static<typeof DocumentInput>
 

@@ -26,7 +26,8 @@ const analysed = {
   metrics: Metrics,
   optimizations: Type.Optional(
     Type.Array(Optimization, {
-      description: 'The most urgent first; `optimization` is the first.',
+      description:
+        'The most urgent first, those that were applied last; `optimization` is the first.',
     }),
   ),
 }

@@ -7,6 +7,7 @@ import {
   CHUNKS_MAX,
   DocumentInput,
   LoneChunkInput,
+  OPEN,
   SettleInput,
   SimilarityInput,
 } from '../../chunks/valid.ts'
@@ -40,7 +41,7 @@ const BatchBody = Type.Object(
       description: 'A bad one fails alone, told in its place of `results`.',
     }),
   },
-  { title: 'BatchInput' },
+  { title: 'BatchInput', ...OPEN },
 )
 
 const SimilarityBody = Type.Object(
@@ -57,8 +58,8 @@ export const chunkOperations = {
     tag: 'chunks',
     summary: 'Analyse one chunk',
     description:
-      'Scores it, and suggests what to do about it. `optimization` is the most urgent suggestion, ' +
-      'and is missing when there is none.',
+      'Scores it, and suggests what to do about it. `optimization` is the most urgent suggestion; ' +
+      'where nothing has to be done, it says so, with the type `info`.',
     body: { schema: LoneChunkInput, examples: { chunk: examples.CHUNK } },
     answers: {
       200: {
