@@ -13,7 +13,7 @@ import type { Journal, Kind, Known } from './journal.ts'
 import { TIMEOUT_MS, type Source } from './sources.ts'
 
 /** The machine is small and shared: what is judged is hanging, not speed. */
-const SLACK_MS = 5_000
+const SLACK_MS = 30_000
 export const WAIT_S = 2
 const DEADLINE_MS: Readonly<Record<Kind, number>> = {
   sync: TIMEOUT_MS + CALL_GRACE_MS,

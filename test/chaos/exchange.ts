@@ -5,7 +5,7 @@
 import { Agent, request } from 'node:http'
 
 /** Beyond every deadline that the platform names: whoever gets here was left hanging. */
-export const GIVE_UP_MS = 60_000
+export const GIVE_UP_MS = 120_000
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 

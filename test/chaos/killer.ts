@@ -15,8 +15,8 @@ import type { Random } from '#test/support/random.ts'
 const IMPATIENCE = 0.4
 const IMPATIENT_MAX_MS = 1_500
 const SETTLED_MAX_MS = 1_500
-const ALIVE_WITHIN_MS = 30_000
-const SERVED_WITHIN_MS = 60_000
+const ALIVE_WITHIN_MS = 120_000
+const SERVED_WITHIN_MS = 180_000
 
 export interface Kill {
   readonly part: PartName

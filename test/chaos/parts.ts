@@ -20,8 +20,8 @@ export const PARTS = [
 export type PartName = (typeof PARTS)[number]
 
 /** A loaded machine, and a supervisor that backs off. */
-const READY_WITHIN_MS = 60_000
-const CONNECT_WITHIN_MS = 2_000
+const READY_WITHIN_MS = 180_000
+const CONNECT_WITHIN_MS = 10_000
 
 /** Resolves when a run other than `previousPid` serves. `since`: lines of the log before the kill. */
 export async function ready(

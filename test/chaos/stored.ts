@@ -4,9 +4,9 @@ import type { Client, JobView } from './client.ts'
 import { until } from '../support/until.ts'
 
 const PER_PAGE = 100
-const READ_WITHIN_MS = 30_000
+const READ_WITHIN_MS = 120_000
 /** A run nobody ended: its time-out, the leases, the sweeper's turns; and a backlog before it. */
-const QUIET_WITHIN_MS = 150_000
+const QUIET_WITHIN_MS = 400_000
 
 export interface Stored {
   readonly jobs: ReadonlyMap<number, JobView>

@@ -3,9 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { start, stop, type Exit } from '../../apps/local/program.ts'
 import { until } from './until.ts'
 
-/** A first start makes a database; a loaded machine takes its time. */
-const READY_TIMEOUT_MS = 30_000
-const STOP_TIMEOUT_MS = 12_000
+const STOP_TIMEOUT_MS = 60_000
 
 export type LogLine = Readonly<Record<string, unknown>>
 
@@ -50,7 +48,7 @@ export async function launchProcess(options: LaunchOptions): Promise<Launched> {
     lines,
     ready: async () => {
       await run.ready
-      return until(() => lines.find(isOwnReady), { timeoutMs: READY_TIMEOUT_MS })
+      return until(() => lines.find(isOwnReady))
     },
     find: (name, event) =>
       lines.findLast((line) => line['process'] === name && line['event'] === event),

@@ -4,7 +4,7 @@ import { start, stop } from '../../apps/local/program.ts'
 import type { TestPlatform } from './platform.ts'
 import { tempDir } from './temp-dir.ts'
 
-const STOP_TIMEOUT_MS = 10_000
+const STOP_TIMEOUT_MS = 60_000
 
 /** Resolves when it is ready. */
 export async function startPart(

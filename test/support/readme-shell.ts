@@ -13,7 +13,7 @@ import { tempDir } from './temp-dir.ts'
 
 const execute = promisify(execFile)
 const ROOT = resolve(import.meta.dirname, '../..')
-const STOP_TIMEOUT_MS = 12_000
+const STOP_TIMEOUT_MS = 60_000
 const OPEN = 0o755
 
 export interface Terminal extends AsyncDisposable {

@@ -1,16 +1,18 @@
 /** One more edge beside those of a platform, on a port of its own. */
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../apps/local/free-port.ts'
-import { start, stop } from '../../apps/local/program.ts'
+import { start, stop, type Exit } from '../../apps/local/program.ts'
 import type { TestPlatform } from './platform.ts'
 
 const EDGE = fileURLToPath(new URL('../../apps/edge/main.ts', import.meta.url))
-const STOP_TIMEOUT_MS = 10_000
+const STOP_TIMEOUT_MS = 60_000
 
 export interface SecondEdge extends AsyncDisposable {
   readonly url: string
   /** Host and port of gRPC. */
   readonly grpc: string
+  /** In order; past its time for that it would end with 1. */
+  stop(): Promise<Exit>
 }
 
 export async function startSecondEdge(
@@ -41,9 +43,11 @@ export async function startSecondEdge(
     onLine: () => {},
   })
   await run.ready
+  const end = () => stop(run, 'SIGTERM', STOP_TIMEOUT_MS)
   return {
     url: `http://127.0.0.1:${port}`,
     grpc: `127.0.0.1:${grpcPort}`,
-    [Symbol.asyncDispose]: async () => void (await stop(run, 'SIGTERM', STOP_TIMEOUT_MS)),
+    stop: end,
+    [Symbol.asyncDispose]: async () => void (await end()),
   }
 }

@@ -4,7 +4,7 @@
  */
 import { start, stop, type Program, type Run } from '../../apps/local/program.ts'
 
-const STOP_TIMEOUT_MS = 5_000
+const STOP_TIMEOUT_MS = 60_000
 
 export class TestServer implements AsyncDisposable {
   readonly #program: Program

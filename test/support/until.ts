@@ -2,7 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 
 const POLL_MS = 10
-const DEFAULT_TIMEOUT_MS = 10_000
+/** Only for what never comes: a busy machine takes many times as long as a quiet one. */
+const DEFAULT_TIMEOUT_MS = 120_000
 
 export interface UntilOptions {
   readonly timeoutMs?: number
