@@ -7,11 +7,12 @@ import { DEADLINE_HEADER, REPLY_HEADER } from '#events/replies.ts'
 import { levels, openRig, type Rig } from './support.ts'
 
 /** Takes python's compiler a tenth of a second or more. */
-const long = Array.from(
-  { length: 3000 },
-  (_, n) => `def f${n}(a):\n    return [a + ${n} for a in a]\n`,
-)
-const slow = `${long.join('')}def handler(event): pass`
+const slow = functions(3_000)
+
+function functions(length: number): string {
+  const long = Array.from({ length }, (_, n) => `def f${n}(a):\n    return [a + ${n} for a in a]\n`)
+  return `${long.join('')}def handler(event): pass`
+}
 
 for (const level of levels) {
   describe(`checks at level ${level === 'auto' ? 'full' : 'user'}`, () => {
@@ -67,7 +68,7 @@ for (const level of levels) {
       const quick = () => sandbox.check('python', 'def handler(event): pass')
       await Promise.all([quick(), quick()])
       let ended = false
-      const checking = sandbox.check('python', slow).finally(() => (ended = true))
+      const checking = sandbox.check('python', functions(9_000)).finally(() => (ended = true))
       for (let n = 0; n < 3; n += 1) await quick()
       assert.equal(ended, false)
       assert.deepEqual(await checking, { ok: true })

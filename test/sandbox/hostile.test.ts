@@ -67,7 +67,7 @@ for (const level of levels) {
         const run = await rig.run(
           program(attack.runtime, code, { memoryMb: attack.memoryMb ?? 128 }),
           {
-            timeoutMs: attack.timeoutMs ?? 10_000,
+            timeoutMs: attack.timeoutMs ?? 60_000,
           },
         )
         check(run, level === 'auto' ? attack.expect : (attack.expectAtUser ?? attack.expect))

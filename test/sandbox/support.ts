@@ -75,7 +75,7 @@ export function runOf(program: Program): Run {
   return {
     program,
     event: '{}',
-    timeoutMs: 5000,
+    timeoutMs: 60_000,
     context: {
       job_id: 7,
       function_id: program.functionId,
