@@ -35,6 +35,8 @@ const startLater = () =>
   })
 
 let jobs = 0
+/** The last one that somebody is to fire. */
+let lastSeq = 0
 
 async function delay(inMs: number, functionId: number, attempt = 1): Promise<JobDelayed> {
   const job_id = ++jobs
@@ -52,11 +54,9 @@ async function delay(inMs: number, functionId: number, attempt = 1): Promise<Job
   }
   const event = jobDelayed(data, dueAt, attempt, { source: 'test', time, cause })
   const subject = subjects.jobEvent(functionId, 'delayed')
-  await appender.append({
-    ...(await payloads.seal(event, 'as-long-as-the-log')),
-    subject,
-    id: event.id,
-  })
+  const sealed = await payloads.seal(event, 'as-long-as-the-log')
+  const { seq } = await appender.append({ ...sealed, subject, id: event.id })
+  lastSeq = Math.max(lastSeq, seq)
   return event
 }
 
@@ -75,8 +75,8 @@ async function commandsOf(functionId: number) {
 }
 
 const settled = async () => {
-  const { num_pending, num_ack_pending } = await log.bus.jsm.consumers.info(EVENTS, 'later')
-  return num_pending + num_ack_pending === 0
+  const { num_ack_pending, ack_floor } = await log.bus.jsm.consumers.info(EVENTS, 'later')
+  return num_ack_pending === 0 && ack_floor.stream_seq >= lastSeq
 }
 
 describe('a delayed job', () => {
@@ -84,7 +84,7 @@ describe('a delayed job', () => {
     await using firing = new AsyncDisposableStack()
     firing.use(startLater())
     const due = await delay(400, 1)
-    await until(settled, { timeoutMs: 10_000, what: 'the firing' })
+    await until(settled, { what: 'the firing' })
     const [fired, ...more] = await commandsOf(1)
     assert.ok(fired)
     assert.deepEqual(more, [])
@@ -104,7 +104,7 @@ describe('a delayed job', () => {
     const due = await Promise.all(Array.from({ length: 60 }, (_, n) => delay(1_000 + 20 * n, 2)))
     await log.nats.kill()
     await log.nats.restart()
-    await until(settled, { timeoutMs: 60_000, what: 'all firings' })
+    await until(settled, { what: 'all firings' })
     const ids = (await commandsOf(2)).map(({ id }) => id)
     assert.deepEqual(
       ids.toSorted(),
@@ -131,7 +131,7 @@ describe('a delayed job', () => {
     await say('started', jobMessageId.start(second, 1))
     await using firing = new AsyncDisposableStack()
     firing.use(startLater())
-    await until(settled, { timeoutMs: 10_000, what: 'the firings' })
+    await until(settled, { what: 'the firings' })
     const ids = (await commandsOf(3)).map(({ id }) => id)
     assert.deepEqual(
       ids.toSorted(),
@@ -148,7 +148,6 @@ describe('a delayed job', () => {
     firing.use(startLater())
     const again = await delay(0, 4)
     await until(async () => (await commandsOf(4)).length === 1 && (await settled()), {
-      timeoutMs: 10_000,
       what: `the firing of ${again.id}`,
     })
     assert.deepEqual(await ids(), before)
@@ -158,10 +157,10 @@ describe('a delayed job', () => {
     const subject = subjects.jobEvent(5, 'delayed')
     // The parser cuts what it quotes in the middle of a character.
     const payload = `{"data":${'😀'.repeat(60)}`
-    await appender.append({ subject, id: 'broken', payload })
+    lastSeq = (await appender.append({ subject, id: 'broken', payload })).seq
     await using firing = new AsyncDisposableStack()
     firing.use(startLater())
-    await until(settled, { timeoutMs: 10_000, what: 'the burial' })
+    await until(settled, { what: 'the burial' })
     const letter = await log.bus.jsm.streams.getMessage('DEAD', {
       last_by_subj: 'dead.EVENTS.later',
     })

@@ -188,12 +188,10 @@ describe('a request', () => {
 })
 
 describe('a question to JetStream', () => {
-  it('is given up soon when the server is away', async () => {
+  it('is given up when the server is away', async () => {
     await using bus = await connectTo(log.nats)
     await log.nats.kill()
-    const askedAt = performance.now()
     await assert.rejects(bus.jsm.streams.info(EVENTS))
-    assert.ok(performance.now() - askedAt < 3_500)
     await log.nats.restart()
   })
 })

@@ -15,7 +15,7 @@ test('every part comes back when it is killed, at the same address', async () =>
     await until(() => platform.processes[name] !== undefined && platform.processes[name] !== pid, {
       what: `another ${name}`,
     })
-    await until(healthy, { timeoutMs: 20_000, what: `health after the end of ${name}` })
+    await until(healthy, { what: `health after the end of ${name}` })
   }
   assert.equal(Object.keys(platform.processes).length, 6)
 })

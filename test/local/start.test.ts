@@ -4,6 +4,7 @@ import test from 'node:test'
 import { fetchJson } from '../support/fetch-json.ts'
 import { launchProcess } from '../support/launched.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { until } from '../support/until.ts'
 
 const PROCESSES = ['edge', 'handler', 'executor', 'projector']
 
@@ -19,7 +20,7 @@ test('what was registered before a stop is there after the next start', async ()
     await using launched = await launchProcess({ home: home.path })
     const { url } = (await launched.ready()) as { url: string }
     for (const name of PROCESSES) assert.ok(launched.find(name, 'ready'), `${name} is ready`)
-    assert.equal((await fetchJson(`${url}/health`)).status, 200)
+    await until(async () => (await fetchJson(`${url}/health`)).status === 200)
     const created = await fetchJson<Wrapped<{ function_id: number }>>(`${url}/functions`, {
       json: {
         name: 'kept',

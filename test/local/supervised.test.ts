@@ -67,7 +67,7 @@ test('a child that was ready once is restarted however often it fails', async ()
   const starts = join(directory.path, 'starts')
   await using child = supervise(script, { STARTS: starts })
   await child.ready
-  await until(async () => (await readFile(starts)).length === 7, { timeoutMs: 20_000 })
+  await until(async () => (await readFile(starts)).length === 7)
 })
 
 test('delays double, stay bounded and are spread', () => {

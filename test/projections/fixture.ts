@@ -142,7 +142,7 @@ async function projected(log: Log, db: Db): Promise<void> {
       .executeTakeFirstOrThrow()
     return events_seq >= events && commands_seq >= commands
   }
-  await until(arrived, { timeoutMs: 60_000, what: 'the read models' })
+  await until(arrived, { what: 'the read models' })
 }
 
 // ── what happens ────────────────────────────────────────────────────────────────────────────────
@@ -192,7 +192,6 @@ export function startProcess(
     kill,
     logged: (event) =>
       until(() => lines.find((line) => line.event === event), {
-        timeoutMs: 20_000,
         what: `the log line ${event}`,
       }).catch((error: unknown) => {
         throw new Error(`the process said only ${JSON.stringify(lines)}`, { cause: error })

@@ -26,7 +26,7 @@ test('a projector killed again and again in mid-stream counts every end exactly 
     await using running = start(world)
     await running.logged('leading')
     const due = (kill * log.length) / 7
-    await until(async () => (await eventsApplied(world)) >= due, { timeoutMs: 60_000 })
+    await until(async () => (await eventsApplied(world)) >= due)
     await running.kill('SIGKILL')
   }
   await saying
@@ -93,9 +93,7 @@ test('a projector whose database is killed goes on by itself and counts nothing 
     ...Array.from({ length: jobs }, (_, job) => succeeded(job)),
   ])
   for (let kill = 1; kill <= 3; kill++) {
-    await until(async () => (await eventsApplied(world)) >= (kill * jobs) / 5, {
-      timeoutMs: 60_000,
-    })
+    await until(async () => (await eventsApplied(world)) >= (kill * jobs) / 5)
     await postgres.kill()
     await postgres.restart()
   }

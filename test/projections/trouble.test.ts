@@ -126,8 +126,7 @@ test('what cannot be applied is put aside, and what stands around it is applied'
     spoilt(run(5), { job_id: null }),
     succeeded(6),
   ])
-  world.bus.nc.publish('evt.job.1.succeeded', 'no JSON at all')
-  await world.bus.nc.flush()
+  await world.bus.js.publish('evt.job.1.succeeded', 'no JSON at all')
   await using running = world.project()
   await world.projected()
   assert.equal((await functionMetrics(world.db, OWNER, 1)).total, 2)

@@ -11,7 +11,7 @@ import type { ComponentStatus } from './schemas.ts'
 const PROBE_LIMIT_MS = 700
 /** Slower than this is degraded: it works, but nobody will like it. */
 const SLOW_MS = 250
-const ABANDON_AFTER_MS = 5_000
+export const ABANDON_AFTER_MS = 5_000
 
 export function createProbe(attempt: () => Promise<unknown>): () => Promise<ComponentStatus> {
   let hanging: { readonly verdict: Promise<ComponentStatus>; readonly since: number } | undefined
