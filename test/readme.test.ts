@@ -212,9 +212,7 @@ test('a program of the reader gets the events from NATS', async () => {
 })
 
 test('Ctrl-C drains and exits with 0', async () => {
-  const askedAt = performance.now()
   assert.deepEqual(await platform.interrupt(), { code: 0, signal: null })
-  assert.ok(performance.now() - askedAt < 10_000)
 })
 
 test('each process runs alone on servers that are given, and nothing is embedded', async () => {

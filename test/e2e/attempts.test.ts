@@ -8,8 +8,6 @@ import { startPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi } from './functions-api.ts'
 
-/** Longer than the lease of a command that nobody holds any more. */
-const AGAIN = { timeoutMs: 60_000 }
 const LONG = 'import time\ndef handler(event):\n    time.sleep(120)'
 
 interface Attempted {
@@ -26,21 +24,22 @@ test('a job is tried three times, then failed and buried', async () => {
       const { status, attempt: at } = (await api.job(job.id)) as typeof job & Attempted
       return status === 'running' && at === attempt
     }
-    await until(running, { ...AGAIN, what: `attempt ${attempt}` })
+    await until(running, { what: `attempt ${attempt}` })
     await platform.kill('executor', 'SIGKILL')
   }
   const failed = async () => {
     const now = await api.job(job.id)
     return now.status === 'failed' && now
   }
-  const end = await until(failed, { ...AGAIN, what: 'the end' })
+  const end = await until(failed, { what: 'the end' })
   assert.equal(end.error?.code, 'ATTEMPTS_EXHAUSTED')
   assert.equal(end.duration, null)
   assert.equal((await api.metrics(id)).invocations.failed, 1)
 
   const bus = await platform.openBus()
-  const letter = await bus.jsm.streams.getMessage(DEAD, { last_by_subj: `dead.COMMANDS.fn-${id}` })
-  const { data } = letter?.json<DeadLetter>() ?? {}
-  assert.equal(data?.subject, `cmd.job.run.python.${id}`)
+  const last = { last_by_subj: `dead.COMMANDS.fn-${id}` }
+  const letter = await until(() => bus.jsm.streams.getMessage(DEAD, last), { what: 'the letter' })
+  const { data } = letter.json<DeadLetter>()
+  assert.equal(data.subject, `cmd.job.run.python.${id}`)
   assert.match(data.payload ?? '', new RegExp(`"job_id":${job.id}\\b`))
 })

@@ -74,7 +74,7 @@ for (const [language, command, name] of EXAMPLES) {
           const seen = (await readEvents(file)).filter(({ type }) => type === 'job.succeeded')
           return seen.length >= jobs.length
         },
-        { timeoutMs: 30_000, what: `${what}, ${jobs.length} jobs` },
+        { what: `${what}, ${jobs.length} jobs` },
       )
 
     await whileReading(async () => {
@@ -90,7 +90,7 @@ for (const [language, command, name] of EXAMPLES) {
       jobs.push(await called(1))
       await seesAll('the reading after its reader was killed')
       await platform.kill('nats-server', 'SIGKILL')
-      jobs.push(...(await until(() => callMany(5), { timeoutMs: 30_000 })))
+      jobs.push(...(await until(() => callMany(5))))
       await seesAll('the reading after the server was killed')
     })
 

@@ -26,7 +26,6 @@ interface Letter {
   readonly payload?: string | null
 }
 
-const AGAIN = { timeoutMs: 60_000 }
 const PATH = '/api/v1/dead-letters'
 const SOURCE = 'def handler(event):\n    return event'
 
@@ -81,23 +80,24 @@ async function buried(jobId: number, input: unknown): Promise<{ id: number; lett
 }
 
 test('an exhausted job stays failed, and its work is done by a new one', async () => {
-  const code = 'import os, time\ndef handler(event):\n    time.sleep(event["s"])\n    return 1'
-  const id = await api.register({ code, execution_type: 'async' })
-  const job = await api.accept(id, { s: 5 })
+  const code = 'import time\ndef handler(event):\n    time.sleep(120)'
+  const id = await api.register({ code, execution_type: 'async', timeout_ms: 300_000 })
+  const job = await api.accept(id)
   for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
     const running = async () => {
       const now = (await api.job(job.id)) as Job & { attempt: number }
       return now.status === 'running' && now.attempt === attempt
     }
-    await until(running, { ...AGAIN, what: `attempt ${attempt}` })
+    await until(running, { what: `attempt ${attempt}` })
     await platform.kill('executor', 'SIGKILL')
   }
-  await until(async () => (await api.job(job.id)).status === 'failed', AGAIN)
+  await until(async () => (await api.job(job.id)).status === 'failed')
   const letter = await letterOf(id)
   assert.equal(letter.code, 'ATTEMPTS_EXHAUSTED')
   const whole = await ask<Letter>(200, `${PATH}/${letter.id}`)
   assert.match(whole.payload ?? '', new RegExp(`"job_id":${job.id}\\b`))
 
+  await api.change(id, { code: SOURCE })
   const { job_id } = await redrive(letter.id)
   assert.ok(job_id !== null && job_id !== job.id)
   const made = (await api.ended(job_id)) as Job & { redriven_from: number }
@@ -178,8 +178,8 @@ test('a command that is past its deadline is decided when it is put back', async
 
 test('what the server says of a consumer that gave up is a letter too', async () => {
   // While it runs, its command is still there for whoever wants to see it.
-  const code = 'import time\ndef handler(event):\n    time.sleep(5)\n    return event'
-  const id = await api.register({ code, execution_type: 'async' })
+  const code = 'import time\ndef handler(event):\n    time.sleep(120)'
+  const id = await api.register({ code, execution_type: 'async', timeout_ms: 300_000 })
   await bus.jsm.consumers.add(COMMANDS, {
     durable_name: 'impatient',
     filter_subject: subjects.runJob('python', id),
@@ -187,7 +187,7 @@ test('what the server says of a consumer that gave up is a letter too', async ()
     max_deliver: 1,
     ack_wait: 200_000_000,
   })
-  await api.accept(id, { n: 5 })
+  const first = await api.accept(id, { n: 5 })
   const consumer = await bus.js.consumers.get(COMMANDS, 'impatient')
   await until(async () => {
     await consumer.next({ expires: 1_000 })
@@ -195,8 +195,10 @@ test('what the server says of a consumer that gave up is a letter too', async ()
   })
   const [letter] = (await list('?consumer=impatient&code=MAX_DELIVERIES')).dead_letters
   assert.deepEqual([letter?.stream, letter?.subject], [COMMANDS, `cmd.job.run.python.${id}`])
+  await api.change(id, { code: SOURCE })
   const { job_id } = await redrive(letter?.id ?? 0)
   assert.deepEqual((await api.ended(job_id ?? 0)).result, { n: 5 })
+  assert.equal((await api.cancel(first.id)).status, 200)
   await bus.jsm.consumers.delete(COMMANDS, 'impatient')
 })
 

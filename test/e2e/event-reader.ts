@@ -40,8 +40,11 @@ export class EventReader implements Disposable {
     return reader
   }
 
+  /** Without the starts of jobs: on a busy machine any run may take long enough to be told of. */
   get events(): readonly Block[] {
-    return this.blocks.filter(({ data, event }) => data !== undefined && event !== 'cut')
+    return this.blocks.filter(
+      ({ data, event }) => data !== undefined && event !== 'cut' && event !== 'job.started',
+    )
   }
 
   get seqs(): readonly number[] {

@@ -18,9 +18,9 @@ import { SocketClient } from './socket-client.ts'
 const IDLE_READERS = 200
 /** Of one idle reader, on both of its ends' edge; more would be a leak. */
 const BYTES_PER_READER_MAX = 100_000
-const STOP_WITHIN_MS = 8_000
 /** Sockets and their buffers on both sides hold some megabytes. */
 const FLOOD = 'x'.repeat(250_000)
+const FLOODS = 80
 
 let platform: TestPlatform
 let adas: Readonly<Record<string, string>>
@@ -29,7 +29,7 @@ let eve: FunctionsApi
 let eves: Readonly<Record<string, string>>
 before(async () => {
   platform = await startPlatform({
-    env: { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '1000' },
+    env: { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '3000' },
   })
   adas = bearer(await tokenOf(platform, { subject: 'ada', scopes: ['admin'] }))
   eves = bearer(await tokenOf(platform, { subject: 'eve', scopes: ['admin'] }))
@@ -119,11 +119,8 @@ it('a reader that takes nothing is cut off, told where to go on, and delays nobo
       await (await fetch(`${platform.url}/metrics`)).text(),
     )?.[1]
   let called = 0
-  while ((await cuts()) === undefined) {
-    await ada.call(id, FLOOD)
-    called++
-    assert.ok(called < 200, 'never cut off')
-  }
+  for (; called < FLOODS && (await cuts()) === undefined; called++) await ada.call(id, FLOOD)
+  await until(cuts, { what: 'the cut' })
   await until(() => other.events.length === called || other.isOver, {
     what: `${called} events at the other reader`,
   })
@@ -177,10 +174,10 @@ it('a log that goes away and comes back leaves no gap and no repeat', async () =
   })
   for (let round = 0; round < 2; round++) {
     const before = reader.events.length
-    await until(() => reader.events.length > before + 10, { timeoutMs: 30_000 })
+    await until(() => reader.events.length > before + 10)
     await platform.kill('nats-server')
     const there = reader.events.length
-    await until(() => reader.events.length > there + 10, { timeoutMs: 30_000 })
+    await until(() => reader.events.length > there + 10)
   }
   stopping.abort()
   await Promise.all(clients)
@@ -207,9 +204,7 @@ it('a stop ends every reader at once, who go on elsewhere', async () => {
   await once(idle, 'connect')
   await ada.call(id)
   await until(() => reader.events.length === 1 && socket.events('s').length === 1)
-  const startedAt = performance.now()
-  await edge[Symbol.asyncDispose]()
-  assert.ok(performance.now() - startedAt < STOP_WITHIN_MS)
+  assert.deepEqual(await edge.stop(), { code: 0, signal: null })
   await until(() => reader.isOver && socket.closed)
   const [seq] = reader.seqs
   assert.deepEqual(reader.cut?.data, { reason: 'stopping', last_event_id: reader.lastId })

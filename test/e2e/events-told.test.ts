@@ -15,7 +15,6 @@ import { AccountsApi, freshUser } from './accounts-api.ts'
 import { freshName, FunctionsApi, NODEJS_ECHO, type Job } from './functions-api.ts'
 import { KEYED, LAMBDA_ENV, LambdaApi } from './lambda-api.ts'
 
-const WAITING = { timeoutMs: 60_000 }
 const ADMIN_PASSWORD = 'a password for the tests'
 /** Handed back when its executor is stopped, and done by the next one. */
 const LONG = `
@@ -35,10 +34,7 @@ before(async () => {
 after(() => platform.stop())
 
 const heard = (...types: readonly string[]) =>
-  until(() => types.every((type) => platform.told.types.has(type)), {
-    ...WAITING,
-    what: types.join(', '),
-  })
+  until(() => types.every((type) => platform.told.types.has(type)), { what: types.join(', ') })
 
 test('functions, their names and their schedules', async () => {
   const id = await functions.register({ runtime: 'nodejs', schedule: { cron: '* * * * * *' } })
@@ -60,7 +56,7 @@ test('jobs of every outcome', async () => {
 
   const long = await functions.register({ code: LONG, execution_type: 'async', timeout_ms: 90_000 })
   const running = await functions.accept(long)
-  await until(async () => (await functions.job(running.id)).status === 'running', WAITING)
+  await until(async () => (await functions.job(running.id)).status === 'running')
   await platform.kill('executor', 'SIGTERM')
   await functions.ended(running.id)
   const cancelled = await functions.data<Job>(202, `/functions/${long}/invoke?delay_ms=600000`, {
@@ -151,7 +147,7 @@ test('what could not be done', async () => {
   await until(async () => {
     const { status } = await fetchJson(redriven, { json: { consumer: `fn-${id}` } })
     return status === 200 && platform.told.types.has('dead.redriven')
-  }, WAITING)
+  })
 })
 
 test('nothing of the catalogue was left unsaid', () => {

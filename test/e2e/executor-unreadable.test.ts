@@ -11,8 +11,6 @@ import { startPlatform, type TestPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi } from './functions-api.ts'
 
-const IN_TIME = { timeoutMs: 20_000 }
-
 let platform: TestPlatform
 let bus: Bus
 let api: FunctionsApi
@@ -33,7 +31,7 @@ const settled = (consumer: string) =>
   until(async () => {
     const { num_pending, num_ack_pending } = await bus.jsm.consumers.info(COMMANDS, consumer)
     return num_pending + num_ack_pending === 0
-  }, IN_TIME)
+  })
 
 /** The newest one of what that consumer could not read, once it is the one that is meant. */
 const letter = (consumer: string, isOf: (letter: DeadLetter['data']) => boolean) =>
@@ -42,7 +40,7 @@ const letter = (consumer: string, isOf: (letter: DeadLetter['data']) => boolean)
     const stored = await bus.jsm.streams.getMessage(DEAD, { last_by_subj: last })
     const found = stored?.json<DeadLetter>().data
     return found !== undefined && isOf(found) && found
-  }, IN_TIME)
+  })
 
 test('a run command that is no JSON is buried, and its job ends as failed', async () => {
   const id = await api.register({ execution_type: 'async' })
@@ -54,7 +52,7 @@ test('a run command that is no JSON is buried, and its job ends as failed', asyn
     const end = await until(async () => {
       const { status, body } = await api.ask(`/jobs/${job}`)
       return status === 200 && (body.data as { status: string; error?: { code: string } })
-    }, IN_TIME)
+    })
     assert.deepEqual([end.status, end.error?.code], ['failed', 'UNREADABLE'])
     const buried = await letter(`fn-${id}`, ({ payload }) => payload === body)
     assert.equal(buried.deliveries, 1)

@@ -28,8 +28,11 @@ test('without a sandbox nothing is claimed, and what waits runs once there is on
     })
     assert.match(refusal.message, /python runtime is unavailable/)
     const bus = await platform.openBus()
-    const { delivered, num_pending } = await bus.jsm.consumers.info(COMMANDS, `fn-${id}`)
-    assert.deepEqual([delivered.consumer_seq, num_pending], [0, waiting.length])
+    const { delivered } = await until(async () => {
+      const info = await bus.jsm.consumers.info(COMMANDS, `fn-${id}`)
+      return info.num_pending === waiting.length && info
+    })
+    assert.equal(delivered.consumer_seq, 0)
   }
   await using platform = await startPlatform({ home: home.path })
   const api = new FunctionsApi(platform.url)
@@ -55,7 +58,7 @@ test('what lacks its runtime for long is handed back often and still runs', asyn
     job = (await api.accept(id, null)).id
     const deliveries = async () =>
       (await bus.jsm.consumers.info(COMMANDS, `fn-${id}`)).delivered.consumer_seq
-    await until(async () => (await deliveries()) > 4, { timeoutMs: 30_000, what: 'hand-backs' })
+    await until(async () => (await deliveries()) > 4, { what: 'hand-backs' })
     const events = await bus.jsm.streams.info(EVENTS, { subjects_filter: filters.jobEventsOf(id) })
     assert.deepEqual(events.state.subjects, { [`evt.job.${id}.returned`]: 1 })
   }

@@ -79,25 +79,30 @@ test('a job that failed is explained by what stopped it', async () => {
 
 test('a job in the queue is told what is ahead of it', async () => {
   const code = 'import time\ndef handler(event):\n    time.sleep(event)'
-  const id = await api.register({ code, execution_type: 'async' })
-  const first = await api.accept(id, 4)
+  const id = await api.register({ code, execution_type: 'async', timeout_ms: 300_000 })
+  const first = await api.accept(id, 120)
   await until(async () => (await api.job(first.id)).status === 'running')
   assert.match((await explain(first.id)).summary, /^It runs: attempt 1, since /)
   await api.accept(id, 0)
   const last = await api.accept(id, 0)
-  const told = await explain(last.id)
+  const told = await until(async () => {
+    const now = await explain(last.id)
+    return now.waiting?.position === 2 && now
+  })
   assert.match(told.summary, /^It waits for its turn: 1 of at most 1 runs/)
   assert.deepEqual(whats(told), ['accepted'])
-  const { position, ahead, in_flight, concurrency, executors } = told.waiting ?? {}
-  assert.deepEqual([position, ahead, in_flight, concurrency], [2, 1, 1, 1])
+  const { ahead, in_flight, concurrency, executors } = told.waiting ?? {}
+  assert.deepEqual([ahead, in_flight, concurrency], [1, 1, 1])
   assert.deepEqual([executors?.present, executors?.able], [1, 1])
+  assert.equal((await api.cancel(first.id)).status, 200)
   assert.equal((await api.ended(last.id)).status, 'success')
   assert.equal((await explain(last.id)).waiting, undefined)
 })
 
 test('a job whose executor died tells of each attempt', async () => {
-  const code = 'import time\ndef handler(event):\n    time.sleep(3)'
-  const id = await api.register({ code, execution_type: 'async' })
+  const code =
+    'import time\ndef handler(event, context):\n    if context["attempt"] == 1: time.sleep(60)'
+  const id = await api.register({ code, execution_type: 'async', timeout_ms: 120_000 })
   const job = await api.accept(id)
   await until(async () => (await api.job(job.id)).status === 'running')
   await platform.kill('executor', 'SIGKILL')

@@ -138,7 +138,7 @@ export class FunctionsApi {
       const job = await this.job(id)
       return job.status === 'success' || job.status === 'failed' ? job : undefined
     }
-    return until(end, { timeoutMs: 30_000, what: `the end of job ${id}` })
+    return until(end, { what: `the end of job ${id}` })
   }
 
   async jobs(id: number, query = ''): Promise<readonly Job[]> {

@@ -139,7 +139,7 @@ test('a result of nearly 1 MiB comes back, a larger one is a failed job', async 
   const code = 'def handler(event): return "x" * event["size"]'
   for (const execution_type of ['sync', 'async']) {
     const id = await api.register({ code, execution_type })
-    const prefer = { prefer: 'wait=20' }
+    const prefer = { prefer: 'wait=120' }
     for (const size of [200, 300, 600, 1023]) {
       const { result, id: job } = await api.call(id, { size: size * KIB }, prefer)
       assert.equal((result as string).length, size * KIB)

@@ -17,7 +17,6 @@ before(async () => {
 })
 after(() => platform.stop())
 
-const SLOW = 'import time\ndef handler(event):\n  time.sleep(event)\n  return event'
 const metric = async (name: string) => {
   const text = await (await fetch(`${platform.url}/metrics`)).text()
   return Number(new RegExp(`^${name}(?:{[^}]*})? (\\S+)`, 'm').exec(text)?.[1])
@@ -25,12 +24,15 @@ const metric = async (name: string) => {
 
 for (const [what, headers] of [
   ['calls', {}],
-  ['waits', { prefer: 'wait=60' }],
+  ['waits', { prefer: 'wait=600' }],
 ] as const) {
   test(`${what} whose clients hang up make room at once, and their jobs go on`, async () => {
-    const id = await api.register({ code: SLOW })
+    const id = await api.register({ timeout_ms: 600_000 })
     const leaving = new AbortController()
     const request = { json: 3, headers, signal: leaving.signal }
+    // Nothing ends before they leave, and nothing that could end makes room.
+    const executor = platform.processes['executor'] ?? 0
+    process.kill(executor, 'SIGSTOP')
     const asked = Array.from({ length: MAX_REQUESTS }, () =>
       api.ask(`/functions/${id}/invoke`, request).then(
         () => 'answered',
@@ -41,14 +43,13 @@ for (const [what, headers] of [
     assert.equal((await api.ask('/functions')).status, 503)
     leaving.abort()
     assert.deepEqual(new Set(await Promise.all(asked)), new Set(['left']))
-    const left = performance.now()
-    await until(async () => (await api.ask('/functions')).status === 200, { timeoutMs: 1_500 })
-    assert.ok(performance.now() - left < 2_000)
+    await until(async () => (await api.ask('/functions')).status === 200)
+    process.kill(executor, 'SIGCONT')
     const isDone = async () => {
       const jobs = await api.jobs(id)
       return jobs.length === MAX_REQUESTS && jobs.every(({ status }) => status === 'success')
     }
-    await until(isDone, { timeoutMs: 40_000, pollMs: 500 })
+    await until(isDone, { pollMs: 500 })
   })
 }
 
@@ -69,7 +70,7 @@ test('a log that is nearly full takes nothing more, says so, and can still be re
       if (answer.status !== 200) return answer
       return undefined
     },
-    { pollMs: 120, timeoutMs: 60_000, what: 'a refusal' },
+    { pollMs: 120, what: 'a refusal' },
   )
   assert.equal(refused.status, 503, JSON.stringify(refused.body))
   assert.deepEqual(refusalOf(refused.body).details['full'], ['EVENTS'])

@@ -181,6 +181,7 @@ for (const [what, schema, event, outcome] of HARMFUL) {
     else assert.equal((await api.refusal(400, path, { json: event })).code, 'INVALID_PARAMS')
     await api.data(200, `/functions/${id}`)
     const seconds = (performance.now() - startedAt) / 1_000
-    assert.ok(seconds < 3, `${seconds.toFixed(1)} s`)
+    // Without a deadline of its own, each of what is refused would take minutes.
+    assert.ok(seconds < 30, `${seconds.toFixed(1)} s`)
   })
 }

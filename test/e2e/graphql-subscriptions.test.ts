@@ -23,7 +23,7 @@ const EVENTS = `subscription ($type: [String!], $function_id: [SafeInt!], $after
 }`
 const JOB = 'subscription ($id: SafeInt!) { job(id: $id) { id status result } }'
 const SLOW = 'import time\ndef handler(event):\n  time.sleep(event.get("s", 0))\n  return event'
-const ENV = { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '500' }
+const ENV = { AUTH: 'required', RATE_LIMITS: 'off', EVENT_HEARTBEAT_MS: '3000' }
 
 let platform: TestPlatform
 let adas: Headers
@@ -53,7 +53,7 @@ async function readers(): Promise<number> {
 }
 
 it('tells what happens to a job, until its end', async () => {
-  const { id } = await ada.accept(functionId, { s: 2 })
+  const { id } = await ada.accept(functionId, { s: 6 })
   using reader = await read<{ job: Job }>(JOB, { id })
   assert.equal(reader.status, 200)
   assert.match(reader.type ?? '', /^text\/event-stream/)
@@ -61,7 +61,7 @@ it('tells what happens to a job, until its end', async () => {
   const statuses = reader.data.map((data) => data?.job.status)
   assert.ok(['pending', 'running'].includes(statuses[0] ?? ''), statuses.join())
   assert.equal(statuses.at(-1), 'success')
-  assert.deepEqual(reader.data.at(-1)?.job, { id, status: 'success', result: { s: 2 } })
+  assert.deepEqual(reader.data.at(-1)?.job, { id, status: 'success', result: { s: 6 } })
 
   using late = await read<{ job: Job }>(JOB, { id })
   assert.equal(await late.ended, true)
@@ -76,13 +76,11 @@ it('tells the events that were asked for, from where they were asked for', async
   const ids = [(await ada.accept(functionId)).id, (await ada.accept(functionId)).id]
   await until(() => reader.values.length === 2)
   const told = reader.data.map((data) => data?.events)
-  assert.deepEqual(
-    told.map((event) => [event?.type, event?.data.job_id]),
-    ids.map((id) => ['job.succeeded', id]),
-  )
+  assert.deepEqual(new Set(told.map((event) => event?.type)), new Set(['job.succeeded']))
+  assert.deepEqual(new Set(told.map((event) => event?.data.job_id)), new Set(ids))
   using again = await read<Told>(EVENTS, { type: ['job.succeeded'], after: told[0]?.seq })
   await until(() => again.values.length === 1)
-  assert.equal(again.data[0]?.events.data.job_id, ids[1])
+  assert.deepEqual(again.data[0]?.events, told[1])
 })
 
 it('gives the seat back when its reader goes', async () => {
@@ -164,7 +162,7 @@ it('cuts off a reader that takes nothing', async () => {
       await ada.call(large)
       return (await readers()) === 0
     },
-    { timeoutMs: 60_000, what: 'the cut' },
+    { what: 'the cut' },
   )
   socket.resume()
   await until(() => hasGone)

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { startSecondEdge, type SecondEdge } from '../support/second-edge.ts'
 import { bearer, tokenOf } from '../support/tokens.ts'
+import { until } from '../support/until.ts'
 import { chunk, ChunksApi, SAMPLE as BAD, WHOLE as GOOD, type Fields } from './chunks-api.ts'
 import { GrpcApi, refusal, struct } from './grpc-api.ts'
 
@@ -214,9 +215,11 @@ describe('a call', () => {
 
   test('is counted beside those of HTTP', async () => {
     await grpc.call('CalculateSimilarity', { content1: 'a', content2: 'b' })
-    const metrics = await (await fetch(`${platform.url}/metrics`)).text()
     const counted = /^grpc_requests_total\{(?=.*method="CalculateSimilarity")(?=.*code="OK")/m
-    assert.match(metrics, counted)
+    const metrics = await until(async () => {
+      const text = await (await fetch(`${platform.url}/metrics`)).text()
+      return counted.test(text) && text
+    })
     assert.match(metrics, /^grpc_request_duration_seconds_bucket\{/m)
   })
 })

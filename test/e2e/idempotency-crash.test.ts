@@ -27,7 +27,7 @@ const jobOf = ({ body }: Answer) => (body.data as Job).id
 
 test('a call whose edge dies under it is answered with the job that it began', async () => {
   const id = await api.register({
-    code: 'import time\ndef handler(event):\n    time.sleep(3)\n    return event["n"]',
+    code: 'import time\ndef handler(event):\n    time.sleep(12)\n    return event["n"]',
   })
   const ask = () => api.invoke(id, { n: 7 }, keyed('call'))
   const asking = unanswered(ask())
@@ -47,9 +47,9 @@ test('a call whose edge dies under it is answered with the job that it began', a
 test('a job whose edge dies while it waits for the outcome is accepted once', async () => {
   const id = await api.register({
     execution_type: 'async',
-    code: 'import time\ndef handler(event):\n    time.sleep(2)',
+    code: 'import time\ndef handler(event):\n    time.sleep(12)',
   })
-  const ask = () => api.invoke(id, {}, { ...keyed('wait'), prefer: 'wait=20' })
+  const ask = () => api.invoke(id, {}, { ...keyed('wait'), prefer: 'wait=120' })
   const asking = unanswered(ask())
   await until(async () => (await api.jobs(id)).length === 1)
   await platform.kill('edge', 'SIGKILL')

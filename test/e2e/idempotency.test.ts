@@ -185,7 +185,7 @@ test('whoever finds a lease over goes on with the same id, once', async () => {
     const { fingerprint } = word?.data as { fingerprint: string }
     // As if whoever had the key died before its effect.
     const created = await jobIds.take()
-    await sayHeld(bus, key, { fingerprint, leaseMs: 1_500, created })
+    await sayHeld(bus, key, { fingerprint, leaseMs: 6_000, created })
     assert.equal((await api.invoke(id, {}, keyed(key))).status, 409)
     const answers = await Promise.all(
       Array.from({ length: 10 }, () => settled(() => api.invoke(id, {}, keyed(key)))),

@@ -113,7 +113,7 @@ describe('a retry policy', () => {
       const job = (await api.job(jobId)) as Retried
       return job.retry_at !== null && job
     }
-    return until(shown, { timeoutMs: 20_000, what: `a retry of job ${jobId}` })
+    return until(shown, { what: `a retry of job ${jobId}` })
   }
 
   /** What became of the runs that ended, with their attempts, in stream order. */

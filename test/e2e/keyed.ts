@@ -12,15 +12,15 @@ import type { Answer } from './functions-api.ts'
 
 export const keyed = (key: string) => ({ 'idempotency-key': key })
 
-/** Longer than a lease. */
-const AFTER_LEASE = { timeoutMs: 40_000, pollMs: 250 }
-
 /** Asks until the request is done, as a client does that was told to come back, or nothing at all. */
 export function settled(ask: () => Promise<Answer>): Promise<Answer> {
-  return until(async () => {
-    const answer = await ask()
-    return answer.status < 300 && answer
-  }, AFTER_LEASE)
+  return until(
+    async () => {
+      const answer = await ask()
+      return answer.status < 300 && answer
+    },
+    { pollMs: 250 },
+  )
 }
 
 export const isReplay = ({ headers }: Answer) => headers.get('idempotency-replayed') === 'true'

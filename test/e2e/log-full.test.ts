@@ -5,8 +5,6 @@ import { startPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi, type Job } from './functions-api.ts'
 
-const IN_TIME = { timeoutMs: 20_000 }
-
 const STORE = 'OBJ_happenings'
 const INPUT = 'x'.repeat(300_000)
 /** The result is as large as the event says; it tells how often it has been run. */
@@ -38,9 +36,8 @@ test('jobs with large inputs end in a full store, and large results wait for roo
   assert.deepEqual([end.status, end.result], ['success', INPUT.length])
 
   const isRunning = async () => (await api.job(long.id)).status === 'running'
-  await until(isRunning, { ...IN_TIME, what: 'the run with a large result' })
+  await until(isRunning, { what: 'the run with a large result' })
   await until(() => platform.lines.some((line) => line.includes('event_log_full')), {
-    ...IN_TIME,
     what: 'a word about the full log',
   })
   await bound(config.max_bytes)

@@ -85,7 +85,7 @@ test('accepted, then read in whatever state it is', async () => {
 test('waited for, then read with its end counted', async () => {
   const id = await edges[0].register({ execution_type: 'async' })
   for (const [invokes, reads, n] of pairs()) {
-    const { id: job } = await invokes.call(id, n, { prefer: 'wait=20' })
+    const { id: job } = await invokes.call(id, n, { prefer: 'wait=120' })
     assert.equal((await reads.job(job)).status, 'success')
     assert.equal((await reads.metrics(id)).invocations.total, n + 1)
   }

@@ -25,7 +25,6 @@ interface ScheduledFunction {
 const HANDLER = fileURLToPath(new URL('../../apps/handler/main.ts', import.meta.url))
 const SECOND_MS = 1_000
 const EVERY_SECOND = '* * * * * *'
-const WAITING = { timeoutMs: 60_000 }
 
 let platform: TestPlatform
 let api: FunctionsApi
@@ -70,7 +69,7 @@ const manyJobs = (id: number, count: number) =>
       const jobs = await jobsOf(id)
       return jobs.length >= count ? jobs : undefined
     },
-    { ...WAITING, what: `${count} jobs of function ${id}` },
+    { what: `${count} jobs of function ${id}` },
   )
 
 async function ticksOf(id: number): Promise<ScheduleTicked['data'][]> {
@@ -172,7 +171,7 @@ describe('a function with a schedule', () => {
     const { next_run_at, ...schedule } = (await shown()).schedule ?? {}
     const defaults = { time_zone: 'UTC', overlap: 'skip', event: {}, enabled: true }
     assert.deepEqual(schedule, { cron: EVERY_SECOND, ...defaults })
-    assert.ok(Math.abs(Date.parse(next_run_at as string) - Date.now()) < 5_000)
+    assert.ok(Math.abs(Date.parse(next_run_at as string) - Date.now()) < 60_000)
 
     await api.change(id, { schedule: { cron: EVERY_SECOND, enabled: false } })
     const disabledAt = new Date().toISOString()
@@ -200,12 +199,12 @@ describe('a function with a schedule', () => {
     const { config, state } = await bus.jsm.streams.info(EVENTS)
     await bus.jsm.streams.update(EVENTS, { max_bytes: Math.ceil(1.2 * state.bytes) })
     const waits = () => platform.lines.filter((line) => line.includes('"ticks_wait"')).length
-    await until(() => waits() >= 4, { ...WAITING, what: 'a word about ticks that wait' })
+    await until(() => waits() >= 4, { what: 'a word about ticks that wait' })
     await bus.jsm.streams.update(EVENTS, { max_bytes: config.max_bytes })
     const missing = async () => (await ticksOf(id)).some(({ missed }) => missed !== null)
-    await until(missing, { ...WAITING, what: 'a tick that tells of others' })
+    await until(missing, { what: 'a tick that tells of others' })
     const removed = async () => (await api.remove(id)).status === 204
-    await until(removed, { ...WAITING, what: 'the edge to see that there is room' })
+    await until(removed, { what: 'the edge to see that there is room' })
     const ticks = await ticksOf(id)
     requireWhole(ticks)
     requireSame(await jobsOf(id), ticks)

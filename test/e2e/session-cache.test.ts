@@ -107,7 +107,7 @@ test('failures are never kept', async () => {
 
 test('identical executions at the same time run once, and each is a job', async () => {
   const slow =
-    'async function handler() { await new Promise((r) => setTimeout(r, 300)); return Math.random() }'
+    'async function handler() { await new Promise((r) => setTimeout(r, 4_000)); return Math.random() }'
   const { id, title } = await register(slow)
   const { request_id } = await api.initialize(title)
   const all = await Promise.all(Array.from({ length: 20 }, () => api.executed(request_id)))

@@ -95,13 +95,16 @@ test('a process that is killed while it runs is a loss, told in the answer and b
 })
 
 const ENDS = [
-  { what: 'its time', params: { spin: true }, status: 504, code: 'TIMEOUT' },
-  { what: 'its memory', params: { fill: true }, status: 500, code: 'RUNTIME_ERROR' },
+  { what: 'its time', timeout_ms: 5_000, params: { spin: true }, status: 504, code: 'TIMEOUT' },
+  {
+    ...{ what: 'its memory', timeout_ms: 120_000, params: { fill: true } },
+    ...{ status: 500, code: 'RUNTIME_ERROR' },
+  },
 ]
-for (const { what, params, status, code } of ENDS) {
+for (const { what, timeout_ms, params, status, code } of ENDS) {
   test(`who runs out of ${what} loses the session`, async () => {
     const { title } = await register()
-    const { request_id } = await api.initialize(title, { ...RETAINED, timeout_ms: 2_000 })
+    const { request_id } = await api.initialize(title, { ...RETAINED, timeout_ms })
     assert.equal(await api.run(request_id), 1)
     const { error } = await api.failed(status, request_id, params)
     assert.equal(error.code, code)
@@ -162,7 +165,7 @@ test('what has expired is unknown', async () => {
   const initialized = stored?.json<SessionInitialized>()
   assert.equal(initialized?.data.session_id, request_id)
   const session_id = randomUUID()
-  const expires_at = new Date(Date.now() + 1_500).toISOString()
+  const expires_at = new Date(Date.now() + 10_000).toISOString()
   const said = { source: 'test', time: new Date().toISOString(), cause: { correlationid: 'x' } }
   const event = envelope(said, {
     id: sessionMessageId.initialized(session_id),
@@ -185,11 +188,11 @@ test('a killed executor takes its sessions along; the next one serves new ones',
   assert.equal(await api.run(request_id), 1)
   await platform.kill('executor')
   const isLost = async () => (await api.execute(request_id, {}, NO_CACHE)).status === 404
-  await until(isLost, { timeoutMs: 30_000, what: 'the loss' })
+  await until(isLost, { what: 'the loss' })
   assertLost(await api.failed(404, request_id))
   const runs = async () => (await api.execute(clean.request_id, {}, NO_CACHE)).status === 200
-  await until(runs, { timeoutMs: 30_000, what: 'the next executor' })
+  await until(runs, { what: 'the next executor' })
   const retained = async () => (await api.initialize(title, RETAINED)).request_id
-  const next = await until(() => retained().catch(() => undefined), { timeoutMs: 30_000 })
+  const next = await until(() => retained().catch(() => undefined))
   assert.equal(await api.run(next), 1)
 })
