@@ -6,6 +6,7 @@ import { authDialect } from '../../apps/edge/surfaces/auth/dialect.ts'
 import { POLICIES } from '../../apps/edge/limits/policies.ts'
 import { fetchJson } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
 import {
   ENUMS,
   ERRORS,
@@ -132,7 +133,10 @@ test('its limits are in force', () => {
 test('/ready and /health answer as it shows', async () => {
   const ready = await fetchJson(`${platform.url}/ready`)
   assert.deepEqual([ready.status, ready.body], [200, { ready: true }])
-  const { body } = await fetchJson<Record<string, unknown>>(`${platform.url}/health`)
+  const { body } = await until(async () => {
+    const health = await fetchJson<Record<string, unknown>>(`${platform.url}/health`)
+    return health.status === 200 && health
+  })
   assert.deepEqual([body['status'], typeof body['version']], ['healthy', 'string'])
   assert.ok(!Number.isNaN(Date.parse(String(body['timestamp']))))
 })

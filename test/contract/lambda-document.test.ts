@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { fetchJson } from '../support/fetch-json.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
 import { FunctionsApi } from '../e2e/functions-api.ts'
 import { bearer, LAMBDA_ENV, LambdaApi, NO_CACHE, type Refused } from '../e2e/lambda-api.ts'
 import {
@@ -123,8 +124,10 @@ test('2.3 (scripts): the details', async () => {
 })
 
 test('2.4: health, as the document spells it', async () => {
-  const { status, body } = await api.ask<{ components: { runtimes: object } }>('/health')
-  assert.equal(status, 200)
+  const { body } = await until(async () => {
+    const health = await api.ask<{ components: { runtimes: object } }>('/health')
+    return health.status === 200 && health
+  })
   assert.deepEqual(Object.keys(body.components.runtimes).sort(), ['nodejs', 'python', 'rust'])
 })
 

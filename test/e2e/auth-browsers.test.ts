@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { text } from 'node:stream/consumers'
 import { ROUTES, type RouteName } from '../../apps/edge/access/routes.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
+import { until } from '../support/until.ts'
 import { FunctionsApi, freshName, NODEJS_ECHO } from './functions-api.ts'
 
 const PAGE = 'https://app.example'
@@ -116,7 +117,11 @@ describe('an answer', () => {
         [undefined, undefined],
       ]) {
         const given = origin === undefined ? headers : { ...headers, origin }
-        const answer = await ask(method, path, given, body)
+        const answer = await until(async () => {
+          const said = await ask(method, path, given, body)
+          // Health of a busy machine may be bad for a moment.
+          return said.status !== 503 && said
+        })
         assert.equal(answer.status, status, answer.body)
         assert.equal(answer.headers['access-control-allow-origin'], allowed)
         const exposed = answer.headers['access-control-expose-headers'] ?? ''

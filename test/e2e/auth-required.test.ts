@@ -241,7 +241,7 @@ describe('whoever has credentials', () => {
 
 it('health and metrics need no credentials', async () => {
   for (const path of ['/health', '/metrics']) {
-    assert.equal((await fetch(`${platform.url}${path}`)).status, 200)
+    await until(async () => (await fetch(`${platform.url}${path}`)).status === 200)
   }
 })
 
