@@ -10,10 +10,10 @@ import { applyToKeys, insertKeys, noKeyChanges, touchKeys } from './api-keys.ts'
 import { moveCheckpoint, MOVED, type Position } from './checkpoint.ts'
 import {
   applyToChunkIndex,
-  insertIntoChunkIndex,
+  joinChunkIndex,
+  leaveByThemselves,
+  leaveDocuments,
   noChunkIndexChanges,
-  removeDocuments,
-  removeLoners,
 } from './chunk-index.ts'
 import {
   applyToDocumentReports,
@@ -106,7 +106,7 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     else if (isAbout('analysis', happening)) {
       applyToOptimizations(optimizations, happening)
       applyToDocumentReports(reports, happening)
-      applyToChunkIndex(corpus, happening)
+      applyToChunkIndex(corpus, happening, dayOf(at))
     } else if (isAbout('optimization', happening)) applyToSettlements(settlements, happening)
     else applyToJobs(jobs, happening, dayOf(at))
   }
@@ -124,9 +124,9 @@ export function partsOf(batch: readonly Recorded[]): Part[] {
     ...(optimizations.documents.size > 0 ? [lapseInDocuments(optimizations)] : []),
     ...(optimizations.loners.size > 0 ? [lapseOfLoners(optimizations)] : []),
     ...(optimizations.found.size > 0 ? [upsertOptimizations(optimizations)] : []),
-    ...(corpus.documents.size > 0 ? [removeDocuments(corpus)] : []),
-    ...(corpus.loners.size > 0 ? [removeLoners(corpus)] : []),
-    ...(corpus.documents.size + corpus.loners.size > 0 ? [insertIntoChunkIndex(corpus)] : []),
+    ...(corpus.documents.size > 0 ? [leaveDocuments(corpus)] : []),
+    ...(corpus.loners.size > 0 ? [leaveByThemselves(corpus)] : []),
+    ...(corpus.documents.size + corpus.loners.size > 0 ? [joinChunkIndex(corpus)] : []),
     ...(settlements.size > 0 ? [upsertSettlements(settlements)] : []),
     ...(reports.size > 0 ? [upsertDocumentReports(reports)] : []),
   ]

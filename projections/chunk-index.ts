@@ -8,11 +8,12 @@
  *
  * Invariants:
  * 1. An owner finds no other owner's chunks.
- * 2. A row is written once and never changed: what replaces it has another `analysis_id`, so one
- *    statement can remove the old ones and insert the new ones.
+ * 2. A chunk that is analysed again on the same day, and says the same, is not written: sorting it into
+ *    the index is most of what it costs.
+ * 3. All chunks of a document have the day of its newest analysis, by the log's clock.
  */
 import { sql } from 'kysely'
-import type { AnalysisCompleted } from '#events/analyses.ts'
+import { placeOf, type AnalysisCompleted } from '#events/analyses.ts'
 import { MOVED } from './checkpoint.ts'
 import type { Db } from './database.ts'
 import { column, plainColumn, type Part } from './statement.ts'
@@ -22,34 +23,37 @@ export interface ChunkIndexTable {
   /** Empty: in a batch, or by itself. */
   document_id: string
   chunk_id: string
-  analysis_id: string
   /** Three bytes each, in the order of the text. */
   tokens: Buffer
   keys: number[]
-  created_at: string
+  analysed_on: string
 }
 
 // ── events ──────────────────────────────────────────────────────────────────────────────────────
 
-/** A document, or a chunk that belongs to none, as its newest analysis has it. */
-interface Replaced {
+interface Place {
   readonly owner: string
   readonly document_id: string
-  readonly chunk_id: string
-  readonly analysis_id: string
-  readonly rows: readonly IndexedRow[]
 }
 
-interface IndexedRow {
+interface Indexed extends Place {
   readonly chunk_id: string
   readonly tokens: string
   readonly keys: string
-  readonly created_at: string
+  readonly analysed_on: string
 }
 
+interface Found extends Place {
+  readonly chunk_id: string
+  /** There is none where there is nothing to recognise it by. */
+  readonly row?: Indexed
+}
+
+/** As their newest analyses have them. */
 export interface ChunkIndexChanges {
-  readonly documents: Map<string, Replaced>
-  readonly loners: Map<string, Replaced>
+  readonly documents: Map<string, Place & { readonly chunks: readonly Indexed[] }>
+  /** Chunks that are in no document. */
+  readonly loners: Map<string, Found>
 }
 
 export const noChunkIndexChanges = (): ChunkIndexChanges => ({
@@ -59,28 +63,23 @@ export const noChunkIndexChanges = (): ChunkIndexChanges => ({
 
 export function applyToChunkIndex(
   { documents, loners }: ChunkIndexChanges,
-  {
-    data: { analysis_id, owner, kind, name, chunks, fingerprints = [], created_at },
-  }: AnalysisCompleted,
+  { data: { owner, kind, name, chunks, fingerprints = [] } }: AnalysisCompleted,
+  analysed_on: string,
 ): void {
-  const rows = chunks.map(({ metrics: { chunk_id } }, i) => {
+  const place = { owner, document_id: placeOf({ kind, name }) }
+  const found = chunks.map(({ metrics: { chunk_id } }, i): Found => {
     const fingerprint = fingerprints[i] ?? null
-    if (fingerprint === null) return { chunk_id, row: [] }
+    if (fingerprint === null) return { ...place, chunk_id }
     const { tokens } = fingerprint
     const keys = column(numbersIn(fingerprint.keys))
-    return { chunk_id, row: [{ chunk_id, tokens, keys, created_at }] }
+    return { ...place, chunk_id, row: { ...place, chunk_id, tokens, keys, analysed_on } }
   })
   if (kind === 'document') {
-    documents.set(`${owner}\n${name}`, {
-      ...{ owner, document_id: name, chunk_id: '', analysis_id },
-      rows: rows.flatMap(({ row }) => row),
-    })
+    const rows = found.flatMap(({ row }) => row ?? [])
+    documents.set(`${owner}\n${name}`, { ...place, chunks: rows })
     return
   }
-  for (const { chunk_id, row } of rows) {
-    const replaced = { owner, document_id: '', chunk_id, analysis_id, rows: row }
-    loners.set(`${owner}\n${chunk_id}`, replaced)
-  }
+  for (const chunk of found) loners.set(`${owner}\n${chunk.chunk_id}`, chunk)
 }
 
 function numbersIn(base64: string): readonly number[] {
@@ -88,65 +87,69 @@ function numbersIn(base64: string): readonly number[] {
   return Array.from({ length: bytes.length >> 2 }, (_, i) => bytes.readInt32LE(4 * i))
 }
 
-export function removeDocuments({ documents }: ChunkIndexChanges): Part {
-  const rows = [...documents.values()]
+export function leaveDocuments({ documents }: ChunkIndexChanges): Part {
+  const places = [...documents.values()]
+  const chunks = places.flatMap((place) => place.chunks)
   return {
-    name: 'left_corpus',
+    name: 'left_documents',
     values: [
-      column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.document_id)),
-      column(rows.map((row) => row.analysis_id)),
+      column(places.map((place) => place.owner)),
+      column(places.map((place) => place.document_id)),
+      column(chunks.map((chunk) => chunk.owner)),
+      column(chunks.map((chunk) => chunk.document_id)),
+      column(chunks.map((chunk) => chunk.chunk_id)),
     ],
     sql: ($) => `
       delete from chunk_index i using ${MOVED},
-        unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[]) r(owner, document_id, analysis_id)
-      where i.owner = r.owner and i.document_id = r.document_id
-        and i.analysis_id <> r.analysis_id`,
+        unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, document_id)
+      where i.owner = r.owner and i.document_id = r.document_id and not exists (
+        select from unnest(${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[])
+          n(owner, document_id, chunk_id)
+        where n.owner = i.owner and n.document_id = i.document_id and n.chunk_id = i.chunk_id)`,
   }
 }
 
-export function removeLoners({ loners }: ChunkIndexChanges): Part {
-  const rows = [...loners.values()]
+export function leaveByThemselves({ loners }: ChunkIndexChanges): Part {
+  const gone = [...loners.values()].filter(({ row }) => row === undefined)
   return {
-    name: 'loners_left_corpus',
-    values: [
-      column(rows.map((row) => row.owner)),
-      column(rows.map((row) => row.chunk_id)),
-      column(rows.map((row) => row.analysis_id)),
-    ],
+    name: 'left_by_themselves',
+    values: [column(gone.map(({ owner }) => owner)), column(gone.map(({ chunk_id }) => chunk_id))],
     sql: ($) => `
       delete from chunk_index i using ${MOVED},
-        unnest(${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[]) r(owner, chunk_id, analysis_id)
-      where i.owner = r.owner and i.document_id = '' and i.chunk_id = r.chunk_id
-        and i.analysis_id <> r.analysis_id`,
+        unnest(${$(1)}::text[], ${$(2)}::text[]) r(owner, chunk_id)
+      where i.owner = r.owner and i.document_id = '' and i.chunk_id = r.chunk_id`,
   }
 }
 
-export function insertIntoChunkIndex({ documents, loners }: ChunkIndexChanges): Part {
-  const rows = [...documents.values(), ...loners.values()].flatMap(({ rows, ...whose }) =>
-    rows.map((row) => ({ ...whose, ...row })),
-  )
+export function joinChunkIndex({ documents, loners }: ChunkIndexChanges): Part {
+  const rows = [
+    ...[...documents.values()].flatMap(({ chunks }) => chunks),
+    ...[...loners.values()].flatMap(({ row }) => row ?? []),
+  ]
   return {
     name: 'joined_corpus',
     values: [
       column(rows.map((row) => row.owner)),
       column(rows.map((row) => row.document_id)),
       column(rows.map((row) => row.chunk_id)),
-      column(rows.map((row) => row.analysis_id)),
       plainColumn(rows.map((row) => row.tokens)),
       plainColumn(rows.map((row) => row.keys)),
-      column(rows.map((row) => row.created_at)),
+      column(rows.map((row) => row.analysed_on)),
     ],
     sql: ($) => `
-      insert into chunk_index
-        (owner, document_id, chunk_id, analysis_id, tokens, keys, created_at)
-      select r.owner, r.document_id, r.chunk_id, r.analysis_id, decode(r.tokens, 'base64'),
-        r.keys::integer[], r.created_at
+      insert into chunk_index (owner, document_id, chunk_id, tokens, keys, analysed_on)
+      select r.owner, r.document_id, r.chunk_id, decode(r.tokens, 'base64'), r.keys::integer[],
+        r.analysed_on
       from ${MOVED}, unnest(
         ${$(1)}::text[], ${$(2)}::text[], ${$(3)}::text[], ${$(4)}::text[], ${$(5)}::text[],
-        ${$(6)}::text[], ${$(7)}::timestamptz[])
-        r(owner, document_id, chunk_id, analysis_id, tokens, keys, created_at)
-      on conflict do nothing`,
+        ${$(6)}::date[])
+        r(owner, document_id, chunk_id, tokens, keys, analysed_on)
+      where not exists (
+        select from chunk_index i
+        where i.owner = r.owner and i.document_id = r.document_id and i.chunk_id = r.chunk_id
+          and i.analysed_on = r.analysed_on and i.tokens = decode(r.tokens, 'base64'))
+      on conflict (owner, document_id, chunk_id) do update set
+        tokens = excluded.tokens, keys = excluded.keys, analysed_on = excluded.analysed_on`,
   }
 }
 

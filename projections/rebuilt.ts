@@ -132,10 +132,10 @@ async function keepOldChunks(tx: Tx, coveredFrom: string): Promise<void> {
     delete from rebuild.chunk_index n using public.chunk_index o
     where n.owner = o.owner and n.document_id = o.document_id
       and (n.document_id <> '' or n.chunk_id = o.chunk_id)
-      and o.created_at < ${coveredFrom}::date`.execute(tx)
+      and o.analysed_on < ${coveredFrom}::date`.execute(tx)
   await sql`
     insert into rebuild.chunk_index
-    select * from public.chunk_index where created_at < ${coveredFrom}::date`.execute(tx)
+    select * from public.chunk_index where analysed_on < ${coveredFrom}::date`.execute(tx)
 }
 
 async function keepLastUses(tx: Tx): Promise<void> {
