@@ -22,10 +22,14 @@ const NAIVE_CHUNKS = times(1_000)
 const CONNECTIONS = 32
 const SECONDS = duration(5)
 
+const withWarmUp = (requests: number) => requests + Math.ceil(requests / 10)
+
 export interface ChunkCosts {
   readonly chunk: Summary
   readonly documentOf10: Summary
+  /** Chunks that were never seen before, and the same ones once more. */
   readonly batchOf100: Summary
+  readonly batchOf100Again: Summary
   readonly documentOf10000: Summary
   readonly perSecondAt32: number
   readonly join: JoinCosts
@@ -36,18 +40,18 @@ export interface ChunkCosts {
 
 export async function measureChunks(): Promise<ChunkCosts> {
   await using platform = await startPlatform({ env: { RATE_LIMITS: 'off' }, heardMax: 0 })
-  const corpus = [...syntheticChunks(LARGE_CHUNKS)]
+  const corpus = [...syntheticChunks(Math.max(LARGE_CHUNKS, 100 * withWarmUp(BATCHES)))]
   const slice = (index: number, length: number): readonly Chunk[] => {
-    const from = (index * length) % (LARGE_CHUNKS - length + 1)
+    const from = (index * length) % (corpus.length - length + 1)
     return corpus.slice(from, from + length)
   }
   /** One behind the other, each with the next chunks. */
   const oneByOne = async (requests: number, path: string, bodyOf: (index: number) => object) => {
-    const warmUp = Math.ceil(requests / 10)
+    const sent = withWarmUp(requests)
     const { failures, ...latency } = await applyLoad({
       url: `${platform.url}/api/v1/${path}`,
-      body: Array.from({ length: requests + warmUp }, (_, i) => JSON.stringify(bodyOf(i))),
-      ...{ connections: 1, seconds: Infinity, requests: requests + warmUp, warmUp },
+      body: Array.from({ length: sent }, (_, i) => JSON.stringify(bodyOf(i))),
+      ...{ connections: 1, seconds: Infinity, requests: sent, warmUp: sent - requests },
     })
     if (failures > 0) throw new Error(`${failures} of ${path} failed`)
     return latency
@@ -59,10 +63,12 @@ export async function measureChunks(): Promise<ChunkCosts> {
     }))
   const chunk = await oneByOne(ONES, 'chunks/analyze', (index) => slice(index, 1)[0] ?? {})
   const documentOf10 = await documents(ONES, 10)
-  const batchOf100 = await oneByOne(BATCHES, 'batch/analyze', (index) => ({
-    batch_id: `b-${index}`,
-    items: slice(index, 100),
-  }))
+  const batches = () =>
+    oneByOne(BATCHES, 'batch/analyze', (index) => ({
+      batch_id: `b-${index}`,
+      items: slice(index, 100),
+    }))
+  const [batchOf100, batchOf100Again] = [await batches(), await batches()]
   const load = await applyLoad({
     url: `${platform.url}/api/v1/chunks/analyze`,
     body: JSON.stringify(slice(0, 1)[0]),
@@ -72,7 +78,7 @@ export async function measureChunks(): Promise<ChunkCosts> {
   const documentOf10000 = await documents(LARGE, LARGE_CHUNKS)
   await platform.stop()
   return {
-    ...{ chunk, documentOf10, batchOf100, documentOf10000 },
+    ...{ chunk, documentOf10, batchOf100, batchOf100Again, documentOf10000 },
     perSecondAt32: load.perSecond,
     join: await joined('join', JOINED_CHUNKS),
     naive: await joined('naive', NAIVE_CHUNKS),

@@ -148,6 +148,7 @@ function chunks(costs: ChunkCosts): Row[] {
     latency('one chunk (aim 5 ms)', costs.chunk),
     latency('document of 10 (aim 8 ms)', costs.documentOf10),
     latency('batch of 100 (aim 15 ms)', costs.batchOf100),
+    latency('the same batch again', costs.batchOf100Again),
     latency('document of 10,000 (aim 3,000 ms)', costs.documentOf10000),
     ['single analyses, c=32 (aim 300/s)', rate(costs.perSecondAt32)],
     ['join of 100,000 (aim 1,000 ms)', ms(join.joinMs)],
