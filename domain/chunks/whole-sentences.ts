@@ -79,20 +79,24 @@ function beginsAsEnds(text: string, other: string, units: number): boolean {
   return false
 }
 
-/** Those that have a word; what has none belongs to the one before it. */
+/** Those that have a word; what has none belongs to the one before it on its line, or to none. */
 function sentencesOf(text: string, kinds: Uint8Array): readonly Sentence[] {
   const sentences: Sentence[] = []
   let start = 0
+  let beginsLine = true
   const take = (end: number) => {
     let firstWord = start
     while (firstWord < end && (kinds[firstWord] as number) < DIGIT) firstWord++
     const before = sentences.at(-1)
     if (firstWord < end) {
       sentences.push({ start, end, firstWord, lastWord: lastWordIn(kinds, start, end) })
-    } else if (before !== undefined) before.end = end
+    } else if (before !== undefined && !beginsLine) before.end = end
     start = end
   }
-  for (const { 0: marks, index } of text.matchAll(ENDS)) take(index + marks.length)
+  for (const { 0: marks, index } of text.matchAll(ENDS)) {
+    take(index + marks.length)
+    beginsLine = marks.includes('\n')
+  }
   take(text.length)
   return sentences
 }

@@ -204,6 +204,8 @@ describe('trim plans', () => {
     }
     assert.deepEqual(cut(one, two), [[], []])
     assert.deepEqual(cut(`${one} “${whole}”`, `${two} “${whole}” He left.`), [[], [`“${whole}” `]])
+    const fenced = '```\nlet answer = 42\n```\n'
+    assert.deepEqual(cut(`${one}\n${whole}`, `${two}\n${whole}\n${fenced}`), [[], [`${whole}\n`]])
     const text = `${one} ${whole} ${two}`
     const [left, right] = [text.slice(0, 120), text.slice(40)]
     const window = 'its wheel for seven years. Nobody came. Only the swallows knew the way in'
