@@ -223,6 +223,8 @@ describe('a request that cannot be', () => {
       const message = 'format is no query parameter; there are none here.'
       assert.deepEqual([status, body['message']], [400, message])
     }
+    // Whoever looks for unknown names and whoever reads the known ones read the same.
+    assert.equal((await ask('/api/v1/optimizations??page=0')).status, 422)
     const twice = ['/api/v1/optimizations?page=1&page=2', '/api/v1/optimizations?q=a&q=a']
     for (const path of [...twice, '/api/v1/events?limit=1&limit=2']) {
       const response = await fetch(`${platform.url}${path}`)

@@ -28,7 +28,7 @@ import type { Admission } from './admission.ts'
 import { bytesToCome, discardRest, hasBody } from './body.ts'
 import { optionsHeaders, VARY } from './cors.ts'
 import { deprecationHeaders } from './deprecation.ts'
-import { onlyOne } from './query.ts'
+import { onlyOne, queryOf } from './query.ts'
 import { tellAnswered } from './request-line.ts'
 
 /** Nobody gets it: it tells the metrics how the request ended. */
@@ -176,6 +176,7 @@ export class Router {
       if ('refused' in verdict) throw verdict.refused
       const { principal } = verdict
       const traceparent = continueTrace(incoming.headers['traceparent'] as string | undefined)
+      let asked: URLSearchParams | undefined
       const exchange: Exchange = {
         incoming,
         maxBodyBytes,
@@ -183,7 +184,7 @@ export class Router {
         principal,
         cause: { correlationid: requestId, traceparent },
         param: (name) => context.req.param(name) ?? '',
-        query: (name) => onlyOne(name, context.req.queries(name)),
+        query: (name) => onlyOne(name, (asked ??= queryOf({ incoming })).getAll(name)),
         header: (name) => context.req.header(name),
         whenGone: (callback) => {
           if (outgoing.destroyed) callback()

@@ -13,7 +13,7 @@ export function queryOf({ incoming }: Pick<Exchange, 'incoming'>): URLSearchPara
   return new URLSearchParams((incoming.url ?? '').split('?').slice(1).join('?'))
 }
 
-export function onlyOne(name: string, values: readonly string[] = []): string | undefined {
+export function onlyOne(name: string, values: readonly string[]): string | undefined {
   if (values.length <= 1) return values[0]
   const message = `${name} is a query parameter that may be given once only.`
   throw new Problem('INVALID_REQUEST', message, { field: name, constraint: 'once' })
