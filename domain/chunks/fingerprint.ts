@@ -2,8 +2,8 @@
  * What a chunk is recognised by when its text is no longer at hand: a hash of each of its tokens, and
  * the few keys by which an index finds it.
  *
- * Chunks with the same tokens share a key, those that are alike share one of 10 (`minhash.ts`), and
- * those that share a passage of 31 tokens one of the others: of each 24 rows one behind the other the
+ * Chunks with the same tokens share a key, those that are alike share one of 12 (`minhash.ts`), and
+ * those that share a passage of 39 tokens one of the others: of each 32 rows one behind the other the
  * least hash (winnowing: Schleimer, Wilkerson, Aiken 2003).
  *
  * Invariants:
@@ -20,7 +20,7 @@ import { eachOnce, type Tokens } from './tokens.ts'
 import type { Vocabulary } from './vocabulary.ts'
 
 export const TOKENS_MAX = 4_096
-const WINDOW = 24
+const WINDOW = 32
 
 export interface Fingerprint {
   /** In the order of the text. */

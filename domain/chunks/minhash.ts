@@ -1,11 +1,11 @@
 /**
  * MinHash: a short signature by which texts that may be similar find each other in an index.
  *
- * Each hash falls into one of 64 bins, and a bin keeps the least; an empty one borrows from another,
+ * Each hash falls into one of 128 bins, and a bin keeps the least; an empty one borrows from another,
  * always the same. Two sets agree in each value with a probability that is their Jaccard similarity;
- * in 10 bands of 6, sets at .85 share a band with probability .991, and at .3 with .007. 16 bands of 8
- * would find .994, for an index that is half as large again. A band only nominates: the sets
- * themselves decide. Source: Broder 1997; one permutation: Li, Owen, Zhang 2012; empty bins:
+ * in 12 bands of 7, sets at .85 share a band with probability .990, and those that have nothing but
+ * common words in common, at .12, with .000004: few among a million. (16 bands of 8 would find .994,
+ * for a third more in the index.) A band only nominates: the sets themselves decide. Source: Broder 1997; one permutation: Li, Owen, Zhang 2012; empty bins:
  * Shrivastava 2017.
  *
  * Invariant: a signature depends on the hashes alone, so it can be stored, and compared for ever.
@@ -13,10 +13,11 @@
 
 import { mixed } from './hashes.ts'
 
-const BINS = 64
-const BIN_BITS = 6
-const BANDS = 10
-const ROWS = 6
+const BINS = 128
+const BIN_BITS = 7
+/** They take 84 bins; the others lend. */
+const BANDS = 12
+const ROWS = 7
 const EMPTY = 0xffffffff
 
 /** From which others an empty bin borrows, in which order: no two bins have the same. */

@@ -62,13 +62,8 @@ export function cleanliness(text: string, kinds: Uint8Array, tokens: Tokens): nu
 }
 
 function matched(text: string, pattern: RegExp): { count: number; length: number } {
-  let count = 0
-  let length = 0
-  for (const [match] of text.matchAll(pattern)) {
-    count++
-    length += match.length
-  }
-  return { count, length }
+  const matches = text.match(pattern) ?? []
+  return { count: matches.length, length: matches.reduce((sum, { length }) => sum + length, 0) }
 }
 
 function overlong(text: string, { starts, ends }: Tokens): number {

@@ -40,8 +40,7 @@ export function shapeScore(text: string, { words }: Tokens): number {
 function sentenceScore(text: string, words: number): number {
   const last = Array.from(text.trimEnd().slice(-2)).at(-1)?.codePointAt(0) ?? 0
   if (kindOf(last) === THAI_LIKE) return 1
-  let sentences = 0
-  for (const match of text.matchAll(SENTENCE_END)) sentences += match.length
+  const sentences = text.match(SENTENCE_END)?.length ?? 0
   return plateau(words / Math.max(1, sentences), [0, 6, 45, 140])
 }
 

@@ -41,9 +41,9 @@ describe('a fingerprint', () => {
     assert.notEqual(same('The mouse, the hedge.'), same('The mouse, the hedges.'))
   })
 
-  test('always meets that of a text with which it shares a passage of 31 tokens', () => {
+  test('always meets that of a text with which it shares a passage of 39 tokens', () => {
     for (let round = 0; round < 200; round++) {
-      const passage = words(31)
+      const passage = words(39)
       const one = [...words(60), ...passage, ...words(50)]
       const two = [...words(round), ...passage, ...words(80)]
       const [a, b] = [fingerprint(one.join(' ')), fingerprint(two.join(' '))]
@@ -71,7 +71,7 @@ describe('a fingerprint', () => {
       [...tokens.slice(0, 2), ...grams.slice(0, 2)],
       [154_830, 526_048, 371_075, 480_877],
     )
-    assert.deepEqual([bands[0], passages[0]], [1_052_378_834, 371_075])
+    assert.deepEqual([bands[0], passages[0]], [-1_384_283_492, 371_075])
   })
 
   test('takes less than 900 bytes of a chunk of 150 words', () => {
