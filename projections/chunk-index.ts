@@ -69,7 +69,9 @@ export function applyToChunkIndex(
   const place = { owner, document_id: placeOf({ kind, name }) }
   const found = chunks.map(({ metrics: { chunk_id } }, i): Found => {
     const fingerprint = fingerprints[i] ?? null
-    if (fingerprint === null) return { ...place, chunk_id }
+    // One that was recorded with its rows has its tokens in another order, and other keys.
+    const isOfBefore = fingerprint !== null && 'grams' in fingerprint
+    if (fingerprint === null || isOfBefore) return { ...place, chunk_id }
     const { tokens } = fingerprint
     const keys = column(numbersIn(fingerprint.keys))
     return { ...place, chunk_id, row: { ...place, chunk_id, tokens, keys, analysed_on } }

@@ -46,7 +46,7 @@ function requireRising({ min, low, high, max }: AnalysisOptions['target_tokens']
   throw impossible(`${field}.high`, 'minimum', `must not be less than ${PART_MIN}`)
 }
 
-/** What is kept of the chunks of a corpus does not tell their order but over 8 tokens. */
+/** How similar chunks of a corpus are is told by their single tokens alone. */
 function requireComparable({ scope, shingle_size = 1 }: GivenOptions): void {
   if (scope !== 'corpus' || shingle_size === 1) return
   throw impossible('shingle_size', 'maximum', 'must be 1 where the scope is corpus')

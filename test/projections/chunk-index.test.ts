@@ -125,6 +125,22 @@ test('what says the same again is not written again, but on another day', async 
   assert.notEqual(row?.analysed_on, '2020-01-01')
 })
 
+test('a fingerprint of before, with rows of its own, is in no corpus', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  assert.ok(running)
+  const recorded = analysed(1, { chunks: { a: text('a') } })
+  const { fingerprints, ...data } = recorded.message.data as { fingerprints: readonly object[] }
+  const before = fingerprints.map((one) => ({ ...one, grams: '' }))
+  await world.say([
+    { ...recorded, message: { ...recorded.message, data: { ...data, fingerprints: before } } },
+    analysed(2, { name: 'e', chunks: { b: text('b') } }),
+  ])
+  await world.projected()
+  assert.deepEqual(await placesOf(world, text('a')), [])
+  assert.deepEqual(await placesOf(world, text('b')), ['e/b'])
+})
+
 test('nobody finds what is somebody else’s, and a document not itself', async () => {
   await using world = await openWorld()
   await using running = world.project()
