@@ -177,13 +177,9 @@ const CLOSE_BRACE = 0x7d
 
 function requireDepth(text: string): void {
   let depth = 0
-  let quoted = false
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
-    if (quoted) {
-      if (code === BACKSLASH) i++
-      else if (code === QUOTE) quoted = false
-    } else if (code === QUOTE) quoted = true
+    if (code === QUOTE) i = endOfString(text, i)
     else if (code === OPEN_BRACE || code === OPEN_BRACKET) {
       if (++depth > DEPTH_MAX) {
         throw new Problem('INVALID_REQUEST', `The body nests deeper than ${DEPTH_MAX} levels.`, {
@@ -192,4 +188,14 @@ function requireDepth(text: string): void {
       }
     } else if (code === CLOSE_BRACE || code === CLOSE_BRACKET) depth--
   }
+}
+
+/** Where the string ends that opens here: at its quote, or with a text that never closes it. */
+function endOfString(text: string, open: number): number {
+  for (let at = open; (at = text.indexOf('"', at + 1)) !== -1;) {
+    let backslashes = 0
+    while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes++
+    if (backslashes % 2 === 0) return at
+  }
+  return text.length
 }
