@@ -44,6 +44,7 @@ export function wholeSentences(
       if (beginsAsEnds(contentOf(first.keptIn), text, text.length - first.start)) return run
     }
     if (from === next) return []
+    if (from === 0 && next === sentences.length) return within(run, 0, text.length)
     return within(run, sentences[from]?.start ?? 0, sentences[next - 1]?.end ?? 0)
   })
 }
