@@ -7,7 +7,7 @@
  *
  * Invariants:
  * 1. Messages are parsed on arrival, while a statement is in flight; those that lie in the object
- *    store are fetched when their turn comes.
+ *    store are fetched when their turn comes. Commands that no read model applies are not looked at.
  * 2. A message that cannot be read is handed on as bad; a failing server is thrown.
  * 3. What waits here is bounded: beyond `WAITING_MAX` or `WAITING_BYTES_MAX` reading stops, and it
  *    goes on from where it stopped when most of it has been taken.
@@ -17,7 +17,7 @@ import type { Bus } from '#events/jetstream/bus.ts'
 import { consumeInOrder, type Consumption } from '#events/jetstream/consume.ts'
 import { PayloadMissing, type Payloads } from '#events/jetstream/payloads.ts'
 import { COMMANDS, EVENTS } from '#events/streams.ts'
-import { filters } from '#events/subjects.ts'
+import { filters, parseRun } from '#events/subjects.ts'
 import type { Position } from '#projections/checkpoint.ts'
 import { BadMessage } from '#projections/fit.ts'
 import { happeningIn, type Recorded } from '#projections/recorded.ts'
@@ -119,7 +119,7 @@ export class Intake {
   }
 
   #arrive(stream: StreamName, message: JsMsg): void {
-    const entry = message.data.length === 0 ? undefined : this.#parse(stream, message)
+    const entry = this.#parse(stream, message)
     this.#last[stream] = message.seq
     this.#bytes += message.data.length
     this.#waiting.push({ stream, message, entry })
@@ -127,7 +127,12 @@ export class Intake {
     this.#options.onArrival()
   }
 
-  #parse(stream: StreamName, message: JsMsg): Entry {
+  /** Undefined: it must be fetched. */
+  #parse(stream: StreamName, message: JsMsg): Entry | undefined {
+    if (stream === COMMANDS && parseRun(message.subject) === undefined) {
+      return entryOf(stream, message, undefined)
+    }
+    if (message.data.length === 0) return undefined
     try {
       const envelope = this.#options.payloads.open(message)
       if (envelope instanceof Promise) throw new BadMessage('neither inline nor in the store')

@@ -6,7 +6,9 @@
  * 1. One statement at a time. The first message goes at once; what comes while a statement is in
  *    flight is the next batch, at most 500.
  * 2. A position is announced only after its commit, and commands are released only then.
- * 3. Bad content is buried and passed by; everything else that fails ends the session, and what was
+ * 3. Commands that no read model applies are passed by together with what comes behind them, as what
+ *    they cause soon does: a commit for them alone would cost as much as one for that.
+ * 4. Bad content is buried and passed by; everything else that fails ends the session, and what was
  *    not committed is read again by the next one.
  */
 import { DatabaseError, type Client, type QueryConfig } from 'pg'
@@ -26,6 +28,8 @@ import { pastRemoved, streamEnds } from './stream-ends.ts'
 import { Wakeup } from './wakeup.ts'
 
 const BURY_GIVE_UP_MS = 10_000
+/** So long a position waits for something to go with. */
+const HOLD_MS = 50
 
 const NOTHING: Prepared = { entries: [], parts: [] }
 
@@ -51,7 +55,12 @@ export class Session {
   readonly #service: PositionService
   readonly #appender: Appender
   readonly #connection: Connection
+  /** Committed. */
   #position: Position
+  /** What lies between them is nothing to apply. */
+  #reached: Position
+  #holding: NodeJS.Timeout | undefined
+  #isDue = false
   #ends: Streams
   #lookAtEnds = true
   #lastBatch: Batch = { size: 0, durationMs: 0 }
@@ -61,6 +70,7 @@ export class Session {
     this.#options = options
     this.#connection = bounded(options.client)
     this.#position = from
+    this.#reached = from
     this.#ends = ends
     this.#appender = new Appender(bus.rpc, { giveUpAfterMs: BURY_GIVE_UP_MS })
     const onTrouble = (event: string, fields: Record<string, unknown>) => log.warn(event, fields)
@@ -98,12 +108,14 @@ export class Session {
     signal.addEventListener('abort', wake, { once: true })
     try {
       while (!signal.aborted) {
-        if (!this.#batches.isEmpty) await this.#applyAll(await this.#batches.take())
+        if (this.#isDue) await this.#commit(NOTHING, this.#reached)
+        else if (!this.#batches.isEmpty) await this.#applyAll(await this.#batches.take())
         else if (this.#lookAtEnds) await this.#passRemoved()
         else await this.#wakeup.wait()
       }
     } finally {
       signal.removeEventListener('abort', wake)
+      clearTimeout(this.#holding)
       this.#service.stop()
       await this.#intake.stop()
     }
@@ -113,7 +125,7 @@ export class Session {
     this.#lookAtEnds = false
     const { bus } = this.#options
     this.#ends = await streamEnds(bus)
-    const to = await pastRemoved(bus, this.#position, this.#ends)
+    const to = await pastRemoved(bus, this.#reached, this.#ends)
     const { events, commands } = this.#position
     if (to.events > events || to.commands > commands) await this.#commit(NOTHING, to)
   }
@@ -122,20 +134,29 @@ export class Session {
     for (const { bad, message, recorded } of batch.entries) {
       if (bad !== undefined) await this.#bury(recorded.stream, message, bad)
     }
-    await this.#apply(batch)
+    if (isNothing(batch)) this.#hold(behind(this.#reached, batch.entries))
+    else await this.#apply(batch)
+  }
+
+  #hold(reached: Position): void {
+    this.#reached = reached
+    this.#holding ??= setTimeout(() => {
+      this.#isDue = true
+      this.#wakeup.wake()
+    }, HOLD_MS)
   }
 
   /** Halves a batch that the database refuses for its content, until the culprit stands alone. */
   async #apply(batch: Prepared): Promise<void> {
     const { entries } = batch
     try {
-      await this.#commit(batch, behind(this.#position, entries))
+      await this.#commit(batch, behind(this.#reached, entries))
     } catch (error) {
       if (!isContentError(error)) throw error
       const [only] = entries
       if (entries.length === 1 && only !== undefined) {
         await this.#bury(only.recorded.stream, only.message, error)
-        await this.#commit(NOTHING, behind(this.#position, entries))
+        await this.#commit(NOTHING, behind(this.#reached, entries))
         return
       }
       const middle = Math.ceil(entries.length / 2)
@@ -145,11 +166,14 @@ export class Session {
   }
 
   async #commit({ entries, parts }: Prepared, to: Position): Promise<void> {
+    clearTimeout(this.#holding)
+    this.#holding = undefined
+    this.#isDue = false
     const startedAt = performance.now()
     const applied = applyParts(this.#connection, this.#position, to, parts)
     this.#batches.runAhead()
     await applied
-    this.#position = to
+    this.#position = this.#reached = to
     this.#service.announce()
     this.#lastBatch = { size: entries.length, durationMs: performance.now() - startedAt }
   }
@@ -173,6 +197,10 @@ function bounded(client: Client): Connection {
     },
   }
 }
+
+const isNothing = ({ entries, parts }: Prepared) =>
+  parts.length === 0 &&
+  entries.every(({ recorded, bad }) => recorded.stream === COMMANDS && bad === undefined)
 
 function behind(from: Position, entries: readonly Entry[]): Position {
   let { events, commands } = from
