@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { readdir, readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
+import { filters } from '#events/subjects.ts'
 import { startPlatform, type TestPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
 import { FunctionsApi, refusalOf, type Job } from './functions-api.ts'
@@ -126,15 +128,11 @@ describe('a cancel', () => {
   }
 
   async function eventsOf(functionId: number) {
-    const bus = await platform.openBus()
-    const { messages } = (await bus.jsm.streams.info(EVENTS)).state
-    const consumer = await bus.js.consumers.get(EVENTS, {
-      filter_subjects: `evt.job.${functionId}.*`,
-    })
     const found: { id: string; type: string; data: { job_id: number } }[] = []
-    for await (const message of await consumer.fetch({ max_messages: messages, expires: 1_000 })) {
+    const options = { filter_subjects: filters.jobEventsOf(functionId) }
+    await readToEnd(await platform.openBus(), EVENTS, options, (message) => {
       found.push(message.json())
-    }
+    })
     return found
   }
 })

@@ -1,6 +1,7 @@
 /** A failed run is followed by another one, as often and as late as its function says. */
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { startPlatform, type TestPlatform } from '#test/support/platform.ts'
 import { until } from '#test/support/until.ts'
@@ -118,19 +119,13 @@ describe('a retry policy', () => {
 
   /** What became of the runs that ended, with their attempts, in stream order. */
   async function factsOf(functionId: number): Promise<readonly string[]> {
-    const bus = await platform.openBus()
-    const { messages } = (await bus.jsm.streams.info(EVENTS)).state
     const facts = ['retrying', 'succeeded', 'failed']
     const filter_subjects = facts.map((fact) => `evt.job.${functionId}.${fact}`)
-    const consumer = await bus.js.consumers.get(EVENTS, { filter_subjects })
-    const { num_pending } = await consumer.info()
-    if (num_pending === 0) return []
     const found: string[] = []
-    const options = { max_messages: Math.min(messages, num_pending), expires: 5_000 }
-    for await (const message of await consumer.fetch(options)) {
+    await readToEnd(await platform.openBus(), EVENTS, { filter_subjects }, (message) => {
       const { data } = message.json<{ data: { attempt: number } }>()
       found.push(`${message.subject.split('.').at(-1)} ${data.attempt}`)
-    }
+    })
     return found
   }
 })

@@ -1,9 +1,9 @@
 /** Whose request it is: its id and its trace, from HTTP to the run and to every event. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { AckPolicy } from '@nats-io/jetstream'
 import type { Envelope as Message } from '#events/envelope.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
+import { readToEnd } from '#events/jetstream/read-to-end.ts'
 import { EVENTS } from '#events/streams.ts'
 import { startPlatform, type TestPlatform } from '../support/platform.ts'
 import { FunctionsApi, freshName, PYTHON_ECHO } from './functions-api.ts'
@@ -29,18 +29,11 @@ after(() => platform.stop())
  * busy machine any run may take long enough to be told of.
  */
 async function eventsOf(functionId: number): Promise<Message[]> {
-  const { name } = await bus.jsm.consumers.add(EVENTS, {
-    ack_policy: AckPolicy.None,
-    filter_subjects: [`evt.function.${functionId}.*`, `evt.job.${functionId}.*`],
-    inactive_threshold: 10_000_000_000,
-  })
-  const consumer = await bus.js.consumers.get(EVENTS, name)
-  const { num_pending } = await consumer.info()
+  const filter_subjects = [`evt.function.${functionId}.*`, `evt.job.${functionId}.*`]
   const events: Message[] = []
-  if (num_pending === 0) return events
-  for await (const message of await consumer.fetch({ max_messages: num_pending })) {
+  await readToEnd(bus, EVENTS, { filter_subjects }, (message) => {
     events.push(message.json<Message>())
-  }
+  })
   return events.filter(({ type }) => type !== 'job.started')
 }
 
