@@ -13,7 +13,7 @@ import type { Log } from '#runtime/log.ts'
 
 const TIMEOUT_MS = 100
 const CONNECT_TIMEOUT_MS = 1_000
-/** A connection on which questions find no answer for so long is opened anew. */
+/** A connection on which questions find no answer for so long is opened anew; not before one is late. */
 const SILENT_MS = 2_000
 const CHECK_EVERY_MS = 250
 const RECONNECT_FIRST_MS = 50
@@ -51,7 +51,7 @@ export class RedisLink implements AsyncDisposable {
     this.#client = new Redis(url, {
       lazyConnect: true,
       connectTimeout: CONNECT_TIMEOUT_MS,
-      socketTimeout: SILENT_MS,
+      socketTimeout: Math.max(SILENT_MS, timeoutMs),
       maxRetriesPerRequest: 0,
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,

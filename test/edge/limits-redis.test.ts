@@ -25,7 +25,7 @@ interface Edge extends AsyncDisposable {
 }
 
 /** Longer than a busy machine keeps a process waiting; for what is not about time. */
-const PATIENT = { timeoutMs: 10_000 }
+const PATIENT = { timeoutMs: 120_000 }
 
 async function openEdge(url: string, patience: { timeoutMs?: number } = {}): Promise<Edge> {
   const lines: string[] = []

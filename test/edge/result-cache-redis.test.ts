@@ -12,7 +12,7 @@ import { RedisLink } from '../../apps/edge/redis.ts'
 const HOUR = parseCacheControl(undefined)
 
 /** Longer than a busy machine keeps a process waiting; for what is not about time. */
-const PATIENT_MS = 10_000
+const PATIENT_MS = 120_000
 
 /** 100 ms, and what a busy machine adds; without a time-out there would be no answer at all. */
 const HANGS_MS = 20_000

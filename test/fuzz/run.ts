@@ -4,10 +4,11 @@
  *
  * Invariants:
  * 1. A server error, an answer that does not come, one that is not as documented, and a process that
- *    ends are violations; nothing else is.
+ *    ends are violations; nothing else is. 503 is one if it stays: a busy machine says it now and then.
  * 2. The same seed makes the same requests, but for the ids that the platform has given meanwhile.
  */
 import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { setTimeout as wait } from 'node:timers/promises'
 import { violationOf } from '#test/support/api-document.ts'
 import { startPlatform } from '#test/support/platform.ts'
 import { Random } from '#test/support/random.ts'
@@ -18,7 +19,9 @@ import { hostilityOf, requestFor, type FuzzRequest, type Operation } from './req
 import type { Schema } from './values.ts'
 
 const IN_FLIGHT = 16
-const HUNG_AFTER_MS = 60_000
+const HUNG_AFTER_MS = 120_000
+const ASKED_MAX = 5
+const NOT_NOW_MS = 1_000
 const READ_BYTES_MAX = 4 * 1024 ** 2
 const SERVER_TROUBLE = /"event":"(?:part_restarts|request_failed|command_failed)"/
 const LINE_MAX = 1_500
@@ -74,7 +77,7 @@ export async function runFuzz({ requests, seed }: FuzzOptions): Promise<FuzzRepo
     )
     const what = `${operation.method} ${operation.template}`
     try {
-      const answer = await send(platform.url, asked, agent)
+      const answer = await answerTo(() => send(platform.url, asked, agent))
       count(statuses, what, answer.status)
       const violation = violationIn(asked, answer)
       if (violation !== undefined) violations.push(told(violation, asked))
@@ -104,6 +107,16 @@ function operationsOf({ paths }: Document): readonly Operation[] {
       content: requestBody?.content,
     })),
   )
+}
+
+/** Asked again while it is 503, some times. */
+async function answerTo(ask: () => Promise<Answer>): Promise<Answer> {
+  for (let asked = 1; asked < ASKED_MAX; asked++) {
+    const answer = await ask()
+    if (answer.status !== 503) return answer
+    await wait(NOT_NOW_MS)
+  }
+  return ask()
 }
 
 function send(url: string, { operation, path, headers, body }: FuzzRequest, agent: Agent) {
