@@ -1,7 +1,7 @@
 /** Who shares a process with whom, how runs wait, and how processes end. */
 import assert from 'node:assert/strict'
-import { setImmediate as setImmediatePromise } from 'node:timers/promises'
 import { after, before, describe, test } from 'node:test'
+import { until } from '../support/until.ts'
 import { BLACK_BOX } from './rust-programs.ts'
 import {
   errorOf,
@@ -13,12 +13,12 @@ import {
   type Rig,
 } from './support.ts'
 
-/** Waits until every interpreter of the rig is stopped. */
+/** Waits until every interpreter of the rig that is idle is stopped; some may end meanwhile. */
 async function frozenSoon(rig: Rig): Promise<void> {
-  const { idle } = rig.sandbox.stats()
-  while ([...interpreterStates().values()].filter(({ stopped }) => stopped).length < idle) {
-    await setImmediatePromise()
-  }
+  await until(() => {
+    const stopped = [...interpreterStates().values()].filter((state) => state.stopped)
+    return stopped.length >= rig.sandbox.stats().idle
+  })
 }
 
 const counting = {
