@@ -131,10 +131,14 @@ test('its limits are in force', () => {
 })
 
 test('/ready and /health answer as it shows', async () => {
-  const ready = await fetchJson(`${platform.url}/ready`)
+  const sent = { 'X-Request-ID': 'req_123456' }
+  const ready = await fetchJson(`${platform.url}/ready`, { headers: sent })
+  for (const name of RESPONSE_HEADERS) assert.ok(ready.headers.has(name), name)
+  assert.equal(ready.headers.get('x-request-id'), 'req_123456')
   assert.deepEqual([ready.status, ready.body], [200, { ready: true }])
   const { body } = await until(async () => {
     const health = await fetchJson<Record<string, unknown>>(`${platform.url}/health`)
+    for (const name of RESPONSE_HEADERS) assert.ok(health.headers.has(name), name)
     return health.status === 200 && health
   })
   assert.deepEqual([body['status'], typeof body['version']], ['healthy', 'string'])

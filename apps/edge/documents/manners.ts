@@ -110,7 +110,9 @@ export const limitHeaders: Readonly<Record<string, Parameter>> = Object.fromEntr
 
 /** Those on an answer with this status. */
 export function commonHeaders(status: number, { access, dialect }: Manners): readonly HeaderName[] {
-  if (access === 'plain') return status === 200 || status === 503 ? [] : ['RequestId']
+  if (access === 'plain') {
+    return status === 200 || status === 503 ? ['RequestId', 'ResponseTime'] : ['RequestId']
+  }
   const { limit, creates, scopes, deprecated } = access
   const isLimited = limit !== undefined && limit !== 'token'
   return [
