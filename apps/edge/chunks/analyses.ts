@@ -32,7 +32,7 @@ import {
   type Validate,
 } from './valid.ts'
 
-const validChunk: Validate<ChunkInput> = chunkValidator(ChunkInput)
+const validChunk: Validate<ChunkInput> = chunkValidator(ChunkInput, 'item')
 const validLoneChunk: Validate<LoneChunkInput> = chunkValidator(LoneChunkInput)
 const validDocument: Validate<DocumentInput> = chunkValidator(DocumentInput)
 const validBatch: Validate<BatchInput> = chunkValidator(BatchInput)

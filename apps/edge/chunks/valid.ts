@@ -122,13 +122,13 @@ const ajv = new Ajv2020({ allErrors: false, strict: false, unicodeRegExp: true, 
 
 export type Validate<T> = (value: unknown) => T
 
-/** `T` is the schema's own static type. */
-export function chunkValidator<T>(schema: TSchema): Validate<T> {
+/** `T` is the schema's own static type; `whole` is what a refusal calls all of the value. */
+export function chunkValidator<T>(schema: TSchema, whole = 'body'): Validate<T> {
   const validate = ajv.compile<T>(schema)
   return (value) => {
     if (validate(value)) return value
     const [error] = validate.errors ?? []
-    throw error === undefined ? refused('body', 'type', 'is not valid') : problemOf(error)
+    throw error === undefined ? refused(whole, 'type', 'is not valid') : problemOf(error, whole)
   }
 }
 
@@ -142,7 +142,7 @@ export function impossible(field: string, constraint: string, sentence: string):
   return new Problem('VALIDATION_FAILED', `${field} ${sentence}`, { field, constraint })
 }
 
-function problemOf(error: ErrorObject): Problem {
+function problemOf(error: ErrorObject, whole: string): Problem {
   const { instancePath, keyword, params, message = '' } = error
   const path = instancePath.slice(1).replaceAll('/', '.')
   const given = params as Record<string, unknown>
@@ -150,7 +150,7 @@ function problemOf(error: ErrorObject): Problem {
     const missing = String(given['missingProperty'])
     return refused(path === '' ? missing : `${path}.${missing}`, 'required', 'is required')
   }
-  const field = path === '' ? 'body' : path
+  const field = path === '' ? whole : path
   if (keyword === 'type') return refused(field, 'type', `must be ${article(given['type'])}`)
   const constraint = keyword.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
   switch (keyword) {
