@@ -173,7 +173,7 @@ export const Finding = Type.Object({
   description: Type.String(),
   suggested_action: Type.String(),
   related_chunks: Type.Array(Type.String(), { maxItems: RELATED_MAX }),
-  related_total: Type.Optional(count('Of related chunks; there if not all are listed.')),
+  related_total: Type.Optional(count('Of chunks that are alike; 20 of them are named at most.')),
   related: Type.Optional(
     Type.Array(Elsewhere, {
       description: 'Of the related chunks those that stand in other documents, or in none.',

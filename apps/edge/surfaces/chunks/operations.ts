@@ -59,7 +59,7 @@ export const chunkOperations = {
     summary: 'Analyse one chunk',
     description:
       'Scores it, and suggests what to do about it. `optimization` is the most urgent suggestion; ' +
-      'where nothing has to be done, it says so, with the type `info`.',
+      'where nothing has to be done, it says so, with the type `info`, and is kept nowhere.',
     body: { schema: LoneChunkInput, examples: { chunk: examples.CHUNK } },
     answers: {
       200: {
