@@ -9,10 +9,14 @@
  *    others' commands taken out by subject.
  * 3. The server counts what waits for a consumer some time after it has stored it. So one for whom
  *    nothing waits is done only with what was there at the look before.
- * 4. A look costs a list of all durables. So the next one is due the later the more there are, and,
+ * 4. The list comes in pages, and one that goes meanwhile moves another from a page to come to one
+ *    that has been. So whoever was there at the look before is asked for by name if the list lacks
+ *    it, and who has come since needs nothing of what was there then.
+ * 5. A look costs a list of all durables. So the next one is due the later the more there are, and,
  *    as long as nothing comes or goes in the stream, twice as late each time.
  */
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream'
+import { isConsumerNotFound } from '#events/jetstream/api-errors.ts'
 import type { Bus } from '#events/jetstream/bus.ts'
 import { COMMANDS, handlerDurable } from '#events/streams.ts'
 import { filters } from '#events/subjects.ts'
@@ -32,58 +36,75 @@ interface Reader {
   readonly needs: number
 }
 
+interface Look {
+  readonly created: string
+  readonly lastSeq: number
+  /** By the names of their consumers. */
+  readonly readers: ReadonlyMap<string, Reader>
+}
+
 /** Tells how many commands were taken out; undefined: it was not worth a look yet. */
 export type Reclaim = (nowMs: number) => Promise<number | undefined>
 
 /** Called often, it looks when a look is due. */
 export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
   let seen = ''
-  let before = { created: '', lastSeq: 0 }
+  let before: Look = { created: '', lastSeq: 0, readers: new Map() }
   let lookedAt = -Infinity
   let idleMs = 0
-  let durables = 0
 
   return async (nowMs) => {
     const { created, state } = await jsm.streams.info(COMMANDS)
     if (state.messages === 0) return 0
     const now = `${created}/${state.last_seq}/${state.messages}`
     if (now !== seen) idleMs = 0
-    if (nowMs < lookedAt + Math.max(idleMs, durables * REST_PER_DURABLE_MS)) return undefined
+    const restMs = Math.max(idleMs, before.readers.size * REST_PER_DURABLE_MS)
+    if (nowMs < lookedAt + restMs) return undefined
     idleMs = Math.min(Math.max(IDLE_REST_FIRST_MS, 2 * idleMs), IDLE_REST_MAX_MS)
     seen = now
     lookedAt = nowMs
     const counted = before.created === created ? before.lastSeq : 0
-    const { purged, readers } = await reclaimCommands(jsm, db, created, counted)
-    before = { created, lastSeq: state.last_seq }
-    durables = readers
-    return purged
+    const doneWith = Math.min(await firstUnapplied(db, created), counted + 1)
+    const readers = await readersOf(jsm, before.readers.keys(), counted)
+    before = { created, lastSeq: state.last_seq, readers }
+    return purge(jsm, [...readers.values()], doneWith)
   }
 }
 
-async function reclaimCommands(
+/** `known`: who must not be passed by. */
+async function readersOf(
   jsm: JetStreamManager,
-  db: Db,
-  created: string,
+  known: Iterable<string>,
   counted: number,
-): Promise<{ purged: number; readers: number }> {
-  const readModelNeeds = await firstUnapplied(db, created)
-  const readers: Reader[] = []
-  for await (const info of jsm.consumers.list(COMMANDS)) {
-    const needs = firstNeeded(info, counted)
+): Promise<ReadonlyMap<string, Reader>> {
+  const readers = new Map<string, Reader>()
+  const add = (info: ConsumerInfo) => {
     const filter = info.config.filter_subject ?? filters.commands
-    readers.push({ filter, needs })
+    readers.set(info.name, { filter, needs: firstNeeded(info, counted) })
   }
-  if (!readers.some(({ filter }) => filter === handlerDurable.filter_subject)) {
-    return { purged: 0, readers: readers.length }
+  for await (const info of jsm.consumers.list(COMMANDS)) add(info)
+  for (const name of known) {
+    if (readers.has(name)) continue
+    try {
+      add(await jsm.consumers.info(COMMANDS, name))
+    } catch (error) {
+      if (!isConsumerNotFound(error)) throw error
+    }
   }
-  const cut = Math.min(readModelNeeds, ...readers.map(({ needs }) => needs))
+  return readers
+}
+
+/** `end`: the first that is not to be purged, whoever is done with it. */
+async function purge(jsm: JetStreamManager, readers: readonly Reader[], end: number) {
+  if (!readers.some(({ filter }) => filter === handlerDurable.filter_subject)) return 0
+  const cut = Math.min(end, ...readers.map(({ needs }) => needs))
   let purged = cut > 1 ? (await jsm.streams.purge(COMMANDS, { seq: cut })).purged : 0
   for (const { filter, needs } of readers) {
-    const seq = Math.min(needs, readModelNeeds)
+    const seq = Math.min(needs, end)
     if (seq - cut < PILE) continue
     purged += (await jsm.streams.purge(COMMANDS, { filter, seq })).purged
   }
-  return { purged, readers: readers.length }
+  return purged
 }
 
 /** A checkpoint that was made on another stream says nothing about this one. */

@@ -79,3 +79,39 @@ test('commands that are done are reclaimed, and a stream that stands still is se
   assert.equal(await reclaim((now += 2_000)), 0)
   assert.equal(await reclaim((now += 3_999)), undefined)
 })
+
+test('a durable that the list passes by, since another went meanwhile, keeps its commands', async () => {
+  await using world = await openWorld()
+  const { bus, db } = world
+  // As many as come in one page of the list, and a few behind it.
+  const page = Array.from({ length: 256 }, (_, i) => 1_000 + i)
+  const behind = [2_000, 2_001, 2_002]
+  for (const id of [...page, ...behind])
+    await ensureDurable(bus.jsm, COMMANDS, functionDurable(id, 8))
+  await world.say([defined(2_000), run(1, 2_000)])
+  await using running = world.project()
+  assert.ok(running)
+  await world.projected()
+  let going: readonly number[] = []
+  async function* list() {
+    let listed = 0
+    for await (const info of bus.jsm.consumers.list(COMMANDS)) {
+      yield info
+      if (++listed !== page.length) continue
+      for (const id of going) await bus.jsm.consumers.delete(COMMANDS, `fn-${id}`)
+    }
+  }
+  const jsm = derived(bus.jsm, { consumers: derived(bus.jsm.consumers, { list }) })
+  const reclaim = createReclaim(derived(bus, { jsm }), db)
+  assert.equal(await reclaim(0), 0)
+  // The projector's consumer has a name that nobody knows, and takes a place before or behind.
+  going = page.slice(0, 3)
+  assert.equal(await reclaim(60_000), 0)
+  const consumer = await bus.js.consumers.get(COMMANDS, 'fn-2000')
+  assert.equal(await (await consumer.next())?.ackAck(), true)
+  going = []
+  assert.equal(await reclaim(120_000), 1)
+})
+
+const derived = <T extends object>(one: T, own: object): T =>
+  Object.assign(Object.create(one) as T, own)
