@@ -122,7 +122,7 @@ export function applyToJobs(
       const { cached_at, source_job_id } = happening.data
       changes.set(data.job_id, {
         ...(before ?? pending(data)),
-        status: 'success',
+        ...{ status: 'success', attempt: 0, retry_at: null, error: null },
         finished_at: cached_at,
         cpu_ms: 0,
         memory_bytes: 0,
