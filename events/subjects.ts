@@ -79,7 +79,7 @@ export const filters = {
 
 /** Core NATS subjects: said once to whoever listens, never stored. */
 export const signals = {
-  /** The projector, after each commit: how far it has come on each stream. */
+  /** The projector, each time it has come further: how far, on each stream. */
   projected: 'ops.projected',
   /** Asked of the projector: say it again. */
   whereProjected: 'ops.projected.ask',

@@ -1,5 +1,5 @@
 /**
- * Tells everybody how far the read models have come: after each commit, every second, and whoever
+ * Tells everybody how far the read models have come: each time they have, every second, and whoever
  * asks.
  */
 import type { NatsConnection } from '@nats-io/nats-core'

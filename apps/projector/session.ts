@@ -5,9 +5,11 @@
  * Invariants:
  * 1. One statement at a time. The first message goes at once; what comes while a statement is in
  *    flight is the next batch, at most 500.
- * 2. A position is announced only after its commit, and commands are released only then.
+ * 2. A position is announced only after the commit of all that there was to apply before it, and
+ *    commands are released only after its own.
  * 3. Commands that no read model applies are passed by together with what comes behind them, as what
- *    they cause soon does: a commit for them alone would cost as much as one for that.
+ *    they cause soon does: a commit for them alone would cost as much as one for that. It is
+ *    announced at once that they are passed: who asks what was written before waits for no more.
  * 4. Bad content is buried and passed by; everything else that fails ends the session, and what was
  *    not committed is read again by the next one.
  */
@@ -78,7 +80,7 @@ export class Session {
     this.#intake = new Intake({ bus, payloads, from, onArrival, onTrouble })
     this.#batches = new Lookahead(this.#intake)
     this.#service = servePosition(bus.nc, {
-      position: () => this.#position,
+      position: () => this.#reached,
       onAsked: () => {
         this.#lookAtEnds = true
         this.#wakeup.wake()
@@ -140,6 +142,7 @@ export class Session {
 
   #hold(reached: Position): void {
     this.#reached = reached
+    this.#service.announce()
     this.#holding ??= setTimeout(() => {
       this.#isDue = true
       this.#wakeup.wake()

@@ -17,7 +17,7 @@ import {
   succeeded,
   userSaid,
 } from './happenings.ts'
-import { openWorld, OWNER, type Said, type World } from './fixture.ts'
+import { openWorld, OWNER, said, type Said, type World } from './fixture.ts'
 import { until } from '../support/until.ts'
 
 function spoilt(message: Said, changes: Record<string, unknown>): Said {
@@ -200,4 +200,30 @@ test('a position is said after each commit, and what it says can be read', async
     await until(() => heard.seq >= seq, { pollMs: 0 })
     assert.equal((await findJob(world.db, OWNER, job))?.status, 'success')
   }
+})
+
+test('who waits for commands that no read model applies waits for no commit', async () => {
+  await using world = await openWorld()
+  await using running = world.project()
+  await running.projector.settled
+  await world.projected()
+  const heard = { seq: 0 }
+  world.bus.nc.subscribe(signals.projected, {
+    callback: (_error, message) => {
+      heard.seq = message.json<{ COMMANDS: number }>().COMMANDS
+    },
+  })
+  const command = said('c', 'key.revoke', 'k', {})
+  const committed = async () =>
+    (await world.db.selectFrom('checkpoint').select('commands_seq').executeTakeFirstOrThrow())
+      .commands_seq
+  const seq = 1 + (await world.lastSeq('COMMANDS'))
+  await world.db.transaction().execute(async (tx) => {
+    await tx.selectFrom('checkpoint').select('id').forUpdate().execute()
+    await world.say([{ subject: subjects.command(command.type), message: command }])
+    await until(() => heard.seq === seq, { timeoutMs: 15_000, what: 'the announcement' })
+    assert.ok((await committed()) < seq)
+  })
+  // Nothing comes behind it.
+  await until(async () => (await committed()) === seq)
 })
