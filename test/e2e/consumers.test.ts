@@ -71,8 +71,10 @@ for (const [language, command, name] of EXAMPLES) {
     const seesAll = (what: string) =>
       until(
         async () => {
-          const seen = (await readEvents(file)).filter(({ type }) => type === 'job.succeeded')
-          return seen.length >= jobs.length
+          // Not how many: of calls that are made anew some may have run before.
+          const ended = (await readEvents(file)).filter(({ type }) => type === 'job.succeeded')
+          const seen = new Set(ended.map(({ data }) => data.job_id))
+          return jobs.every((id) => seen.has(id))
         },
         { what: `${what}, ${jobs.length} jobs` },
       )
