@@ -7,6 +7,7 @@ import { bearer, tokenOf } from '../support/tokens.ts'
 import { chunk, SAMPLE, type Fields } from './chunks-api.ts'
 import { FunctionsApi } from './functions-api.ts'
 import { FUNCTION, GraphqlApi, JOB, METRICS, OPTIMIZATION } from './graphql-api.ts'
+import { HOSTILE } from './graphql-hostile.ts'
 import { GraphqlReader } from './graphql-reader.ts'
 import { fetchJson } from '../support/fetch-json.ts'
 
@@ -288,50 +289,7 @@ it('explains itself to whoever introspects', async () => {
 })
 
 it('answers hostile requests with what is wrong with them', async () => {
-  const bodies: readonly (readonly [number, unknown])[] = [
-    [400, {}],
-    [400, []],
-    [400, [{ query: '{ __typename }' }, { query: '{ __typename }' }]],
-    [400, null],
-    [400, 'text'],
-    [400, { query: 7 }],
-    [400, { query: '' }],
-    [400, { query: '{' }],
-    [400, { query: '{ nothing }' }],
-    [400, { query: '{ __typename }', variables: [] }],
-    [400, { query: '{ __typename }', variables: 'x' }],
-    [400, { query: '{ __typename }', operationName: 'other' }],
-    [400, { query: '{ __typename }', operationName: { a: 1 } }],
-    [400, { query: '{ __typename }', extensions: 1 }],
-    [400, { query: '{ __typename }', more: 1 }],
-    [400, { query: 'query a { __typename } query a { __typename }', operationName: 'a' }],
-    [400, { query: 'query a { __typename } query b { __typename }' }],
-    [400, { query: '{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }' }],
-    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: '1' } }],
-    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: 1e300 } }],
-    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }', variables: { id: {} } }],
-    [400, { query: 'query ($id: SafeInt!) { job(id: $id) { id } }' }],
-    [400, { query: `{ job(id: ${'['.repeat(900)}${']'.repeat(900)}) { id } }` }],
-    [400, { query: '{ job(id: 99999999999999999999) { id } }' }],
-    [200, { query: '{ job(id: -1) { id } }' }],
-    [200, { query: '{ job(id: 9007199254740991) { id } }' }],
-    [200, { query: '{ function(id: 0) { id } }' }],
-    [200, { query: '{ optimization(id: "\\u0000") { id } }' }],
-    [400, { query: '{ optimizations(filter: { chunk_id: "\\ud800" }) { data { id } } }' }],
-    [
-      200,
-      {
-        query: 'query ($id: String) { optimizations(filter: { chunk_id: $id }) { data { id } } }',
-        variables: { id: '\u0000\ud800' },
-      },
-    ],
-    [200, { query: '{ optimizations(page: 2147483647) { data { id } } }' }],
-    [200, { query: '{ functions(first: -5, after: -9007199254740991) { has_more } }' }],
-    [200, { query: '{ versions(function_id: 9007199254740991, after: 2147483647) { has_more } }' }],
-    [400, { query: '{ versions(function_id: 1, after: 2147483648) { has_more } }' }],
-    [200, { query: '{ jobs(function_id: 1, after: 9007199254740991) { has_more } }' }],
-  ]
-  for (const [expected, body] of bodies) {
+  for (const [expected, body] of HOSTILE) {
     const { status, body: answer } = await ada.send(body)
     assert.equal(status, expected, `${JSON.stringify(body)}: ${JSON.stringify(answer)}`)
     const codes = (answer.errors ?? []).map(({ extensions }) => extensions?.code)

@@ -13,6 +13,7 @@ import {
   parse,
   type ASTVisitor,
   type DocumentNode,
+  type ExecutionResult,
   type GraphQLSchema,
   type ParseOptions,
   type Source,
@@ -110,11 +111,12 @@ const finish: Plugin<AskingContext> = {
 
 /** What graphql itself refuses when it is about to run an operation, such as its variables, has no code. */
 const coded: Plugin<AskingContext> = {
-  onResultProcess: ({ result, setResult }) => {
+  onResultProcess: (processing) => {
+    const { result } = processing
     if (Array.isArray(result) || Symbol.asyncIterator in result) return
-    const { errors, data } = result
+    const { errors, data } = result as ExecutionResult
     if (data !== undefined || errors === undefined) return
-    setResult({ ...result, errors: errors.map(withCode) })
+    processing.setResult({ ...result, errors: errors.map(withCode) })
   },
 }
 
