@@ -44,14 +44,27 @@ export function statementOf(parts: readonly Part[], result: string): Statement {
 const sizeOf = (values: readonly unknown[]) =>
   values.reduce<number>((sum, value) => sum + (typeof value === 'string' ? value.length : 0), 0)
 
+interface Shape {
+  readonly number: number
+  uses: number
+}
+
 /** Postgres cuts off what is longer than 63 bytes, so names that begin alike would be one. */
-const names = new Map<string, string>()
+const shapes = new Map<string, Shape>()
+
+/**
+ * A plan is kept as long as nobody analyses its tables, and one that was made for empty ones reads
+ * them whole when they are large. So whoever is used twice as often as before is planned anew, until
+ * autovacuum has had its time.
+ */
+const DOUBLINGS_MAX = 12
 
 function nameOf(parts: readonly Part[]): string {
   const made = parts.map((part) => part.name).join('+')
-  const name = names.get(made) ?? `parts-${names.size + 1}`
-  names.set(made, name)
-  return name
+  const shape = shapes.get(made) ?? { number: shapes.size + 1, uses: 0 }
+  shapes.set(made, shape)
+  const doublings = Math.min(DOUBLINGS_MAX, Math.floor(Math.log2(++shape.uses)))
+  return `parts-${shape.number}-${doublings}`
 }
 
 /** A column as Postgres writes an array: several times faster than what the driver makes of one. */
