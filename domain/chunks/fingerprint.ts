@@ -2,7 +2,7 @@
  * What a chunk is recognised by when its text is no longer at hand: a hash of each of its tokens, and
  * the few keys by which an index finds it.
  *
- * Chunks with the same tokens share a key, those that are alike share one of 12 (`minhash.ts`), and
+ * Chunks with the same tokens share a key, those that are alike share one of 8 (`minhash.ts`), and
  * those that share a passage of 39 tokens one of the others: of each 32 rows one behind the other the
  * least hash (winnowing: Schleimer, Wilkerson, Aiken 2003).
  *
