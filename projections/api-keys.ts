@@ -2,8 +2,8 @@
  * Read model: API keys, revoked ones too, as their owner sees them. What proves a key stays on the
  * log: nobody asks Postgres for it.
  *
- * Applies `key.created`, `key.revoked` and `key.used`. A use may come before what it is a use of is
- * known here, never in a log that is whole; it is then nobody's.
+ * Applies `key.created`, `key.revoked` and `key.used`. What comes before the creation of its key,
+ * never in a log that is whole, counts only if it comes in the same batch.
  */
 import type { ApiKeyEvent, ApiKeyUsed } from '#events/api-keys.ts'
 import { MOVED } from './checkpoint.ts'
