@@ -32,7 +32,7 @@ const IDLE_REST_MAX_MS = 60_000
 
 interface Reader {
   readonly filter: string
-  /** The first sequence that this reader may still need. */
+  /** The first sequence that this reader may still need; Infinity: nothing waits for it. */
   readonly needs: number
 }
 
@@ -64,10 +64,10 @@ export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
     seen = now
     lookedAt = nowMs
     const counted = before.created === created ? before.lastSeq : 0
-    const doneWith = Math.min(await firstUnapplied(db, created), counted + 1)
-    const readers = await readersOf(jsm, before.readers.keys(), counted)
+    const end = Math.min(await firstUnapplied(db, created), counted + 1)
+    const readers = await readersOf(jsm, before.readers.keys())
     before = { created, lastSeq: state.last_seq, readers }
-    return purge(jsm, [...readers.values()], doneWith)
+    return purge(jsm, [...readers.values()], end)
   }
 }
 
@@ -75,12 +75,11 @@ export function createReclaim({ jsm }: Bus, db: Db): Reclaim {
 async function readersOf(
   jsm: JetStreamManager,
   known: Iterable<string>,
-  counted: number,
 ): Promise<ReadonlyMap<string, Reader>> {
   const readers = new Map<string, Reader>()
   const add = (info: ConsumerInfo) => {
     const filter = info.config.filter_subject ?? filters.commands
-    readers.set(info.name, { filter, needs: firstNeeded(info, counted) })
+    readers.set(info.name, { filter, needs: firstNeeded(info) })
   }
   for await (const info of jsm.consumers.list(COMMANDS)) add(info)
   for (const name of known) {
@@ -94,7 +93,7 @@ async function readersOf(
   return readers
 }
 
-/** `end`: the first that is not to be purged, whoever is done with it. */
+/** `end`: the first that is not to be purged, whoever is done with it; up to there all is counted. */
 async function purge(jsm: JetStreamManager, readers: readonly Reader[], end: number) {
   if (!readers.some(({ filter }) => filter === handlerDurable.filter_subject)) return 0
   const cut = Math.min(end, ...readers.map(({ needs }) => needs))
@@ -115,10 +114,6 @@ async function firstUnapplied(db: Db, created: string): Promise<number> {
   return isOurs ? checkpoint.commands_seq + 1 : 1
 }
 
-/** `counted`: everything up to there is in the server's count of what waits. */
-function firstNeeded(info: ConsumerInfo, counted: number): number {
-  const { num_pending, num_ack_pending, ack_floor } = info
-  const acknowledged = ack_floor.stream_seq + 1
-  // With nothing waiting and nothing in flight, all that is counted is done, whoever it was for.
-  return num_pending + num_ack_pending === 0 ? Math.max(acknowledged, counted + 1) : acknowledged
+function firstNeeded({ num_pending, num_ack_pending, ack_floor }: ConsumerInfo): number {
+  return num_pending + num_ack_pending === 0 ? Infinity : ack_floor.stream_seq + 1
 }
