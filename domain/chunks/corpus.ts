@@ -26,9 +26,9 @@ interface Sets {
 }
 
 /** `tokens` as a fingerprint has them. */
-export const setsOf = (tokens: Int32Array): Sets => ({
+export const setsOf = (tokens: Int32Array, rows = rowHashes(tokens)): Sets => ({
   tokens: ascending(tokens),
-  grams: ascending(rowHashes(tokens)),
+  grams: ascending(rows),
 })
 
 export interface FoundElsewhere {
@@ -50,7 +50,7 @@ export function findElsewhere(
 ): FoundElsewhere {
   const hashes = tokenHashes(ids, vocabulary)
   const rows = rowHashes(hashes)
-  const own = { tokens: ascending(hashes), grams: ascending(rows) }
+  const own = setsOf(hashes, rows)
   const isShort = ids.length < SHARED_ROW
   const shared = new Set<number>()
   const twins: Elsewhere[] = []
