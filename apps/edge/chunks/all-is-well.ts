@@ -6,19 +6,24 @@ import { nothingToDo } from '#domain/chunks/suggestions.ts'
 import type { AnalysedChunk, CompletedAnalysis, Optimization } from '#events/analyses.ts'
 import { optimizationId } from '#events/optimization-id.ts'
 
+export interface Suggestions {
+  /** The first of them. */
+  readonly optimization: Optimization
+  readonly optimizations: readonly Optimization[]
+}
+
 export function suggestionsFor(
   { content_hash, metrics: { chunk_id }, optimizations }: AnalysedChunk,
   analysis: Pick<CompletedAnalysis, 'owner' | 'kind' | 'name' | 'created_at'>,
-): readonly [Optimization, ...Optimization[]] {
-  const [first, ...others] = optimizations
-  if (first !== undefined) return [first, ...others]
-  return [
-    {
-      id: optimizationId(analysis, chunk_id, content_hash, 'info'),
-      ...nothingToDo(chunk_id),
-      created_at: analysis.created_at,
-      // There is nothing to be done: it has been.
-      status: 'applied',
-    },
-  ]
+): Suggestions {
+  const [first] = optimizations
+  if (first !== undefined) return { optimization: first, optimizations }
+  const well: Optimization = {
+    id: optimizationId(analysis, chunk_id, content_hash, 'info'),
+    ...nothingToDo(chunk_id),
+    created_at: analysis.created_at,
+    // There is nothing to be done: it has been.
+    status: 'applied',
+  }
+  return { optimization: well, optimizations: [well] }
 }

@@ -107,10 +107,9 @@ export function createAnalyses({ bus, payloads, send }: AnalysesOptions) {
       const [only] = analysis.chunks
       if (only === undefined) throw new Problem('INTERNAL', 'The analysis has no chunk.')
       const { metrics, tokens } = only
-      const optimizations = suggestionsFor(only, analysis)
+      const { optimization, optimizations } = suggestionsFor(only, analysis)
       return {
-        optimization: optimizations[0],
-        ...{ metrics, optimizations, tokens },
+        ...{ optimization, metrics, optimizations, tokens },
         ...inForceIn(analysis),
       }
     },
@@ -200,8 +199,8 @@ function itemView(chunk: AnalysedChunk | undefined, analysis: CompletedAnalysis 
     throw new Problem('INTERNAL', 'The analysis lacks a chunk.')
   }
   const { metrics } = chunk
-  const optimizations = suggestionsFor(chunk, analysis)
-  return { item_id: metrics.chunk_id, optimization: optimizations[0], metrics, optimizations }
+  const { optimization, optimizations } = suggestionsFor(chunk, analysis)
+  return { item_id: metrics.chunk_id, optimization, metrics, optimizations }
 }
 
 function failedItem(item: unknown, { code, message, details }: Problem) {
