@@ -1,5 +1,5 @@
 /** The routes that operators and their machines ask: no credentials, no limits, cheap to answer. */
-import type { Context, Env, Hono } from 'hono'
+import type { Env, Hono, MiddlewareHandler } from 'hono'
 import { optionsHeaders, VARY } from '../http/cors.ts'
 import { methodNotAllowed, requestIdOf } from '../http/exchange.ts'
 import { createHealth, type HealthDeps } from './health.ts'
@@ -15,38 +15,40 @@ export function mountOperations<E extends Env>(app: Hono<E>, deps: OperationsDep
   const health = createHealth(deps)
   const metrics = createMetrics(deps)
 
-  app.get('/health', async (c) => {
-    const startedAt = performance.now()
+  app.get('/health', asEverywhere, async (c) => {
     const { status, body } = await health(new URL(c.req.url).hostname)
-    return c.json(body, status, { 'Cache-Control': 'no-store', ...always(c, startedAt) })
+    return c.json(body, status, { 'Cache-Control': 'no-store' })
   })
-  app.get('/ready', async (c) => {
-    const startedAt = performance.now()
+  app.get('/ready', asEverywhere, async (c) => {
     const { status } = await health()
     const body = status === 200 ? { ready: true } : { ready: false, message: 'Service not ready' }
-    return c.json(body, status, { 'Cache-Control': 'no-store', ...always(c, startedAt) })
+    return c.json(body, status, { 'Cache-Control': 'no-store' })
   })
   for (const path of ['/metrics', '/metrics/']) {
-    app.get(path, async (c) => {
-      const startedAt = performance.now()
-      const body = await metrics()
-      return c.body(body, 200, { 'Content-Type': METRICS_CONTENT_TYPE, ...always(c, startedAt) })
-    })
+    app.get(path, asEverywhere, async (c) =>
+      c.body(await metrics(), 200, { 'Content-Type': METRICS_CONTENT_TYPE }),
+    )
   }
   for (const path of ['/health', '/ready', '/metrics', '/metrics/']) {
-    app.options(path, (c) => {
-      const headers = optionsHeaders(path, METHODS, c.req.header('origin'))
-      return c.body(null, 204, { ...headers, ...always(c, performance.now()) })
-    })
+    app.options(path, asEverywhere, (c) =>
+      c.body(null, 204, optionsHeaders(path, METHODS, c.req.header('origin'))),
+    )
     app.all(path, (c) => {
       throw methodNotAllowed(c.req.method, METHODS)
     })
   }
 }
 
-/** As on the answers of all other routes; the document of the chunk API wants these timed, too. */
-function always({ req }: Context, startedAt: number): Readonly<Record<string, string>> {
-  const requestId = requestIdOf({ headers: { 'x-request-id': req.header('x-request-id') } })
-  const responseTime = (performance.now() - startedAt).toFixed(1)
-  return { 'X-Request-Id': requestId, 'X-Response-Time': responseTime, ...VARY }
+/** Headers as on the answers of all other routes; the document of the chunk API wants these timed, too. */
+const asEverywhere: MiddlewareHandler = async (c, next) => {
+  const startedAt = performance.now()
+  await next()
+  // A refusal has its own.
+  if (c.error !== undefined) return
+  c.header(
+    'X-Request-Id',
+    requestIdOf({ headers: { 'x-request-id': c.req.header('x-request-id') } }),
+  )
+  c.header('X-Response-Time', (performance.now() - startedAt).toFixed(1))
+  for (const [name, value] of Object.entries(VARY)) c.header(name, value)
 }
