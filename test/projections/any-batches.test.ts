@@ -9,10 +9,10 @@ import { applyBatch, type Connection } from '#projections/batch.ts'
 import { resume } from '#projections/checkpoint.ts'
 import { newClient, openDatabase } from '#projections/database.ts'
 import { migrate } from '#projections/migrate.ts'
-import { MODELS } from '#projections/rebuilt.ts'
 import { happeningIn, type Recorded } from '#projections/recorded.ts'
+import { Random } from '#test/support/random.ts'
 import { createDatabase } from '../support/postgres.ts'
-import { AT, type Said } from './fixture.ts'
+import { allRows, AT, TABLES, type Said } from './fixture.ts'
 import {
   cached,
   cancelled,
@@ -33,7 +33,6 @@ import {
   userSaid,
 } from './happenings.ts'
 
-const TABLES = Object.values(MODELS)
 const LOGS = 40
 const HOURS_8 = 8 * 3_600_000
 
@@ -73,38 +72,22 @@ test('one by one and in batches, the rows are the same', async () => {
       await applyBatch(connection, before!, after!, log.slice(from, to))
       from = to
     }
-    const rows: Record<string, readonly unknown[]> = {}
-    for (const table of TABLES) {
-      const found = await sql<object>`select t::text from ${sql.table(table)} t order by 1`.execute(
-        db,
-      )
-      rows[table] = found.rows
-    }
-    return rows
+    return allRows(db)
   }
 
-  const random = randomFrom(1)
+  const random = new Random(1)
   for (const [name, [first, then]] of Object.entries(HAPPENING)) {
     for (let nth = 0; nth < LOGS; nth++) {
-      const told = [...first, ...Array.from({ length: 7 }, () => then[random(then.length)]!)]
+      const told = [...first, ...Array.from({ length: 7 }, () => random.pick(then))]
       const log = told.map(({ message }, i): Recorded => {
         const from = message.type === 'job.run' ? 'COMMANDS' : 'EVENTS'
         const at = Date.parse(AT) + i * HOURS_8
         return { stream: 'EVENTS', seq: i + 1, at, happening: happeningIn(from, message) }
       })
       const ones = log.map(({ seq }) => seq)
-      const ends = ones.filter((seq) => seq === log.length || random(3) === 0)
+      const ends = ones.filter((seq) => seq === log.length || random.below(3) === 0)
       const what = `${name}: ${told.map(({ message }) => message.type).join()} cut at ${ends.join()}`
       assert.deepEqual(await rowsOf(log, ends), await rowsOf(log, ones), what)
     }
   }
 })
-
-/** The same numbers at each run. */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return Math.floor((state / 2 ** 32) * below)
-  }
-}

@@ -4,6 +4,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
+import { sql } from 'kysely'
 import { Appender, type Append } from '#events/jetstream/append.ts'
 import { openBus, type Bus } from '#events/jetstream/bus.ts'
 import { ensureStreams } from '#events/jetstream/ensure.ts'
@@ -143,6 +144,32 @@ async function projected(log: Log, db: Db): Promise<void> {
     return events_seq >= events && commands_seq >= commands
   }
   await until(arrived, { what: 'the read models' })
+}
+
+export const TABLES = [
+  'functions',
+  'function_versions',
+  'jobs',
+  'function_metrics',
+  'sessions',
+  'session_executions',
+  'users',
+  'api_keys',
+  'optimizations',
+  'settlements',
+  'document_reports',
+  'chunk_index',
+] as const
+
+/** Every row of every table, as text. */
+export async function allRows(db: Db): Promise<Record<string, readonly string[]>> {
+  const tables: Record<string, readonly string[]> = {}
+  for (const table of TABLES) {
+    const { rows } = await sql<{ row: string }>`
+      select t::text as row from ${sql.table(table)} t`.execute(db)
+    tables[table] = rows.map(({ row }) => row).toSorted()
+  }
+  return tables
 }
 
 // ── what happens ────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { sql } from 'kysely'
 import {
   again,
   cached,
@@ -14,33 +13,7 @@ import {
   started,
   succeeded,
 } from './happenings.ts'
-import { openWorld, rebuild, startProcess, type Said, type World } from './fixture.ts'
-
-const TABLES = [
-  'functions',
-  'function_versions',
-  'jobs',
-  'function_metrics',
-  'sessions',
-  'session_executions',
-  'users',
-  'api_keys',
-  'optimizations',
-  'settlements',
-  'document_reports',
-  'chunk_index',
-] as const
-
-/** Every row of every table, as text. */
-async function allRows(world: World): Promise<Record<string, readonly string[]>> {
-  const tables: Record<string, readonly string[]> = {}
-  for (const table of TABLES) {
-    const { rows } = await sql<{ row: string }>`
-      select t::text as row from ${sql.table(table)} t`.execute(world.db)
-    tables[table] = rows.map(({ row }) => row).toSorted()
-  }
-  return tables
-}
+import { allRows, openWorld, rebuild, startProcess, type Said } from './fixture.ts'
 
 /** Deterministic chance, so that a failure can be run again. */
 function chanceFrom(seed: number): () => number {
@@ -103,13 +76,13 @@ test('a rebuild gives the same rows, whatever the order and however often ends w
       }
       assert.equal(running.projector.stats().role, 'leader')
     }
-    const before = await allRows(world)
+    const before = await allRows(world.db)
     await world.db.deleteFrom('jobs').where('status', 'in', ['success', 'failed']).execute()
     await world.db.updateTable('function_metrics').set({ failed: 1_000 }).execute()
     await world.db.deleteFrom('functions').execute()
     await world.db.deleteFrom('function_versions').where('version', '=', 1).execute()
     await rebuild(world)
-    assert.deepEqual(await allRows(world), before, `seed ${seed}`)
+    assert.deepEqual(await allRows(world.db), before, `seed ${seed}`)
   }
 })
 
@@ -129,7 +102,7 @@ test('a rebuild beside a running projector loses nothing and the projector goes 
     .executeTakeFirstOrThrow()
   assert.equal(successful, 6_000)
   assert.equal(running.projector.stats().role, 'leader')
-  assert.equal((await allRows(world)).jobs?.length, 6_001)
+  assert.equal((await allRows(world.db)).jobs?.length, 6_001)
 })
 
 test('pending jobs come back from the commands', async () => {
@@ -145,10 +118,10 @@ test('pending jobs come back from the commands', async () => {
     await world.say([defined(1), run(1), run(2), started(2)])
     await world.projected()
   }
-  const before = await allRows(world)
+  const before = await allRows(world.db)
   await world.db.deleteFrom('jobs').execute()
   await rebuild(world)
-  assert.deepEqual(await allRows(world), before)
+  assert.deepEqual(await allRows(world.db), before)
 })
 
 test('what the log no longer holds whole days of is kept, and the rest is made anew', async () => {
@@ -175,10 +148,10 @@ test('what the log no longer holds whole days of is kept, and the rest is made a
       .execute()
     for (const seq of [2, 3]) await world.bus.jsm.streams.deleteMessage('EVENTS', seq)
   }
-  const before = await allRows(world)
+  const before = await allRows(world.db)
   const { covered_from } = await rebuild(world)
   assert.equal(typeof covered_from, 'string')
-  assert.deepEqual(await allRows(world), before)
+  assert.deepEqual(await allRows(world.db), before)
 })
 
 const today = () => new Date().toISOString().slice(0, 10)
@@ -201,7 +174,7 @@ test('a checkpoint of another log is put right by a rebuild', async () => {
   assert.ok(running)
   await world.say([succeeded(2)])
   await world.projected()
-  assert.equal((await allRows(world)).jobs?.length, 2)
+  assert.equal((await allRows(world.db)).jobs?.length, 2)
 })
 
 test('an unknown model is refused by name', async () => {
