@@ -114,15 +114,14 @@ test('a job whose executor died tells of each attempt', async () => {
 
 test('a job that nobody is there to run says so', async () => {
   const id = await api.register({ execution_type: 'async' })
-  const executor = platform.processes['executor'] ?? 0
-  process.kill(executor, 'SIGSTOP')
+  const thaw = platform.freeze('executor')
   const job = await api.accept(id)
   // Presence lasts some seconds.
   const told = await until(async () => {
     const now = await explain(job.id)
     return now.waiting?.executors.present === 0 && now
   })
-  process.kill(executor, 'SIGCONT')
+  thaw()
   assert.equal(told.summary, 'It waits: no executor is here.')
   assert.equal(told.waiting?.expected_start, null)
   await api.ended(job.id)

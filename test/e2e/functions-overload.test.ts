@@ -31,8 +31,7 @@ for (const [what, headers] of [
     const leaving = new AbortController()
     const request = { json: 3, headers, signal: leaving.signal }
     // Nothing ends before they leave, and nothing that could end makes room.
-    const executor = platform.processes['executor'] ?? 0
-    process.kill(executor, 'SIGSTOP')
+    const thaw = platform.freeze('executor')
     const asked = Array.from({ length: MAX_REQUESTS }, () =>
       api.ask(`/functions/${id}/invoke`, request).then(
         () => 'answered',
@@ -44,7 +43,7 @@ for (const [what, headers] of [
     leaving.abort()
     assert.deepEqual(new Set(await Promise.all(asked)), new Set(['left']))
     await until(async () => (await api.ask('/functions')).status === 200)
-    process.kill(executor, 'SIGCONT')
+    thaw()
     const isDone = async () => {
       const jobs = await api.jobs(id)
       return jobs.length === MAX_REQUESTS && jobs.every(({ status }) => status === 'success')

@@ -343,16 +343,14 @@ it('speaks the media type that is asked for', async () => {
 })
 
 it('says that it could not look, rather than that nothing is there', async () => {
-  const { projector } = platform.processes
-  assert.ok(projector)
-  process.kill(projector, 'SIGSTOP')
+  const thaw = platform.freeze('projector')
   try {
     await adasRest.register({ name: 'not yet' })
     const { body } = await ada.ask('{ functions { has_more } job(id: 900000000) { id } }')
     assert.equal(body.extensions?.['stale'], true)
     assert.equal(body.errors?.[0]?.extensions?.code, 'UNAVAILABLE')
   } finally {
-    process.kill(projector, 'SIGCONT')
+    thaw()
   }
   const isFresh = async () =>
     (await ada.ask('{ functions { has_more } }')).body.extensions === undefined

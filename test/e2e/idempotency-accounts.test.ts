@@ -179,8 +179,7 @@ test('whoever takes over finds the user that was made, whatever became of it', a
 
 test('an API key whose edge dies before it is decided is not shown twice', async () => {
   const { api: user, username: owner } = await admin.newcomer(SCOPES)
-  const handler = platform.processes['handler'] ?? 0
-  process.kill(handler, 'SIGSTOP')
+  const thaw = platform.freeze('handler')
   const asking = makeKey(user, 'dies').catch(() => undefined)
   const created = await until(async () => {
     const word = await newestWord(bus, 'dies', owner)
@@ -192,7 +191,7 @@ test('an API key whose edge dies before it is decided is not shown twice', async
     return stored?.json<{ subject: string }>().subject === String(created)
   })
   await platform.kill('edge', 'SIGKILL')
-  process.kill(handler, 'SIGCONT')
+  thaw()
   assert.equal(await asking, undefined)
   const ask = async () => {
     const answer = await makeKey(user, 'dies')

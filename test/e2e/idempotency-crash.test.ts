@@ -66,8 +66,7 @@ test('a registration whose edge dies before it is decided is decided once', asyn
     execution_type: 'sync',
   }
   const ask = () => api.ask('/functions', { json, headers: keyed('register') })
-  const handler = platform.processes['handler'] ?? 0
-  process.kill(handler, 'SIGSTOP')
+  const thaw = platform.freeze('handler')
   const asking = unanswered(ask())
   const created = await until(async () => {
     const word = await newestWord(bus, 'register')
@@ -80,7 +79,7 @@ test('a registration whose edge dies before it is decided is decided once', asyn
     return stored?.json<{ subject: string }>().subject === String(created)
   })
   await platform.kill('edge', 'SIGKILL')
-  process.kill(handler, 'SIGCONT')
+  thaw()
   assert.equal(await asking, undefined)
   const again = await settled(ask)
   assert.deepEqual([again.status, again.body.data], [201, { function_id: created, version: 1 }])
@@ -125,15 +124,14 @@ test('killed at any moment, each key has one effect', async () => {
 
 test('an edge that was paused while another took its request does not start it', async () => {
   const id = await api.register({ execution_type: 'async' })
-  const [edge = 0, nats = 0] = ['edge', 'nats-server'].map((name) => platform.processes[name])
-  process.kill(nats, 'SIGSTOP')
+  const thawNats = platform.freeze('nats-server')
   const asking = unanswered(api.invoke(id, {}, keyed('paused')))
   // Its first word lies in the server's socket by then; if not, it says it to a key that is taken.
   await wait(300)
-  process.kill(edge, 'SIGSTOP')
-  process.kill(nats, 'SIGCONT')
+  const thawEdge = platform.freeze('edge')
+  thawNats()
   await sayHeld(bus, 'paused', { fingerprint: 'f', leaseMs: 60_000, created: null })
-  process.kill(edge, 'SIGCONT')
+  thawEdge()
   const answer = await asking
   assert.ok(answer !== undefined && [409, 422].includes(answer.status), `${answer?.status}`)
   assert.deepEqual(await api.jobs(id), [])

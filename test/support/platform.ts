@@ -34,6 +34,8 @@ export interface TestPlatform extends AsyncDisposable {
   openBus(): Promise<Bus>
   /** Resolves when it is gone; the supervisor starts the next one. */
   kill(name: string, signal?: NodeJS.Signals): Promise<void>
+  /** It keeps its connections and does nothing, until what is returned is called. */
+  freeze(name: string): () => void
   /** In order, as on SIGTERM. */
   stop(): Promise<void>
 }
@@ -88,6 +90,12 @@ export async function startPlatform(options: TestPlatformOptions = {}): Promise<
     openBus: async () =>
       owned.use(await openBus({ url: platform.natsUrl, name: 'test', onStatus: () => undefined })),
     kill: (name, signal) => part(name).kill(signal),
+    freeze: (name) => {
+      const { pid } = part(name)
+      if (pid === undefined) throw new Error(`${name} does not run`)
+      process.kill(pid, 'SIGSTOP')
+      return () => void process.kill(pid, 'SIGCONT')
+    },
     stop: () => owned.disposeAsync(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
